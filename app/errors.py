@@ -1,0 +1,128 @@
+"""What can go wrong, as exceptions. The docstring is the message unless one is given; `status` is the HTTP code
+and `slug` names the problem type (`/problems/<slug>`). `helpers/problems.py` gives them their shape.
+
+    AppError ── BadInput ── MalformedJson, MalformedRequest, ValidationFailed, EmailInUse …
+             ── Unauthenticated, Forbidden, NotFound, Conflict, …
+"""
+
+from typing import Any
+
+
+class ConfigError(Exception):
+    """A setting is missing or bad. The message names it, in one line."""
+
+
+class AppError(Exception):
+    """Something went wrong."""
+
+    status = 500
+    slug = "internal-error"
+    title = "Internal server error"
+
+    def __init__(self, detail: str | None = None, *, headers: dict[str, str] | None = None, **extras: Any):
+        """`extras` become members of the problem object beside the standard ones."""
+        self.detail = detail or (self.__doc__ or "").strip()
+        self.headers = headers or {}
+        self.extras = extras
+        super().__init__(self.detail)
+
+
+class MalformedJson(AppError):
+    """The body is not valid JSON."""
+
+    status, slug, title = 400, "malformed-json", "Malformed JSON"
+
+
+class MalformedRequest(AppError):
+    """The request can't be understood."""
+
+    status, slug, title = 400, "malformed-request", "Malformed request"
+
+
+class Unauthenticated(AppError):
+    """Send a valid token in the Authorization header: `Authorization: Bearer <token>`."""
+
+    status, slug, title = 401, "unauthenticated", "Authentication needed"
+
+    def __init__(self, detail: str | None = None, **extras: Any):
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="accepted"'}, **extras)
+
+
+class Forbidden(AppError):
+    """This account may not do that."""
+
+    status, slug, title = 403, "forbidden", "Forbidden"
+
+
+class NotFound(AppError):
+    """There is nothing here under that address, or it is not yours."""
+
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class MethodNotAllowed(AppError):
+    """This address does not take that method."""
+
+    status, slug, title = 405, "method-not-allowed", "Method not allowed"
+
+
+class Conflict(AppError):
+    """The request does not fit the present state of the resource."""
+
+    status, slug, title = 409, "conflict", "Conflict"
+
+
+class EmailInUse(Conflict):
+    """An account with this e-mail address exists already."""
+
+    slug, title = "email-in-use", "E-mail address in use"
+
+
+class JobNotFinished(Conflict):
+    """The job has not finished yet."""
+
+    slug, title = "job-not-finished", "Job not finished"
+
+
+class JobNotCancelable(Conflict):
+    """The job has finished: there is nothing left to cancel."""
+
+    slug, title = "job-not-cancelable", "Job not cancelable"
+
+
+class PayloadTooLarge(AppError):
+    """The body is too large."""
+
+    status, slug, title = 413, "payload-too-large", "Payload too large"
+
+
+class UnsupportedMediaType(AppError):
+    """Send the body as JSON, with `Content-Type: application/json`."""
+
+    status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class ValidationFailed(AppError):
+    """The body does not fit: see `errors`."""
+
+    status, slug, title = 422, "validation-error", "Validation failed"
+
+
+class Unavailable(AppError):
+    """The server can't do this at the moment. Try again."""
+
+    status, slug, title = 503, "unavailable", "Temporarily unavailable"
+
+    def __init__(self, detail: str | None = None, **extras: Any):
+        super().__init__(detail, headers={"Retry-After": "2"}, **extras)
+
+
+def problem_types() -> dict[str, type[AppError]]:
+    """Every problem type by its slug: the pages under `/problems/` and the documentation are made from this."""
+    found: dict[str, type[AppError]] = {}
+    waiting: list[type[AppError]] = [AppError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.slug, kind)
+        waiting.extend(kind.__subclasses__())
+    return dict(sorted(found.items()))

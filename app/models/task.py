@@ -1,0 +1,36 @@
+"""A to-do of one account, with a due date that brings a reminder by mail."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, Uuid
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import BigId, NumberedModel
+from app.models.user import User
+
+
+class Task(NumberedModel):
+    __tablename__ = "tasks"
+    __table_args__ = (Index(None, "user_id", "created_at", "id"), Index(None, "user_id", "due_at", "id"))
+    __repr_attrs__ = ("done",)
+    PUBLIC = ("id", "text", "done", "due_at", "event_id", "reminder_job_id", "created_at", "updated_at")
+    FILTERS = ("user_id", "done", "due_at", "event_id")
+    SORTS = ("id", "created_at", "updated_at", "due_at")
+
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+    done: Mapped[bool] = mapped_column(default=False)
+    due_at: Mapped[datetime | None]
+    event_id: Mapped[int | None] = mapped_column(BigId)
+    reminder_job_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))  # the job that reminds, past or planned
+
+    user: Mapped[User] = relationship()
+
+    @classmethod
+    def visible_to(cls, actor: Any) -> ColumnElement[bool]:
+        return cls.user_id == int(actor.id)
+
+    @property
+    def wants_reminder(self) -> bool:
+        return not self.done and self.due_at is not None
