@@ -153,6 +153,19 @@ def load(env: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+_in_force: list[Settings] = []
+
+
+def use(settings: Settings) -> None:
+    """Makes these the settings of this process: `app/boot.py` calls it once, tests once an app."""
+    _in_force[:] = [settings]
+
+
+def settings() -> Settings:
+    """The settings of this process."""
+    return _in_force[0]
+
+
 def _database_url(read: _Reader, data_dir: Path) -> URL:
     """`DATABASE_URL`, or one made of the `DB_…` settings, or SQLite under the data directory."""
     url = read.read("DATABASE_URL", None, _parse_database_url, "a postgresql:// or sqlite:/// URL", secret=True)

@@ -26,6 +26,16 @@ class AppError(Exception):
         self.extras = extras
         super().__init__(self.detail)
 
+    def to_problem(self, public_url: str) -> dict[str, Any]:
+        """This error as a problem object (RFC 9457), without what only a request knows."""
+        return {
+            "type": f"{public_url}/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            **self.extras,
+        }
+
 
 class MalformedJson(AppError):
     """The body is not valid JSON."""
@@ -88,6 +98,24 @@ class JobNotCancelable(Conflict):
     """The job has finished: there is nothing left to cancel."""
 
     slug, title = "job-not-cancelable", "Job not cancelable"
+
+
+class JobFailed(AppError):
+    """The job failed for a reason inside the server. The operators have been told."""
+
+    slug, title = "job-failed", "Job failed"
+
+
+class JobCrashed(JobFailed):
+    """The job's worker died in the middle of it, again and again. The operators have been told."""
+
+    slug, title = "job-crashed", "Job crashed"
+
+
+class JobCanceled(AppError):
+    """The job was canceled before it was finished."""
+
+    status, slug, title = 409, "job-canceled", "Job canceled"
 
 
 class PayloadTooLarge(AppError):

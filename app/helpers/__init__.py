@@ -1,0 +1,1 @@
+"""What doors and services share. Each file is one concern; only those about HTTP import Flask."""

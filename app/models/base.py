@@ -5,7 +5,7 @@ lists; `to_dict()` shows only what a model lists; times are aware and in UTC.
 """
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, Integer, MetaData, false, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -67,7 +67,6 @@ class Model(AllFeaturesMixin, Base):
     """Base of all models. Subclasses list what leaves the house: PUBLIC, FILTERS, SORTS."""
 
     __abstract__ = True
-    __repr_attrs__: ClassVar[Any] = ()  # attributes that `repr` shows: nothing personal
     PUBLIC: ClassVar[tuple[str, ...]] = ()  # attributes that the API shows, in this order
     FILTERS: ClassVar[tuple[str, ...]] = ()  # attributes that a list may be filtered by
     SORTS: ClassVar[tuple[str, ...]] = ()  # attributes that a list may be sorted by
@@ -86,6 +85,10 @@ class Model(AllFeaturesMixin, Base):
     def _commit_or_fail(self) -> None:
         """The mixins' save, create, update and delete all end here: they flush; the boundary commits."""
         self.session.flush()
+
+    @classmethod
+    def create(cls, commit: bool = True, **values: Any) -> Self:
+        return cast(Self, super().create(commit=commit, **values))
 
     @classmethod
     def find(cls, id_: Any) -> Self | None:

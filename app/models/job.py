@@ -47,7 +47,7 @@ def _partial(name: str, *columns: str, where: Any, unique: bool = False) -> Inde
 
 class Job(Model):
     __tablename__ = "jobs"
-    __repr_attrs__ = ("type", "status")
+    __repr_attrs__ = ["type", "status"]
     FILTERS = ("type", "status", "queue", "account_id", "target_type", "target_id", "request_id", "created_at")
     SORTS = ("id", "created_at")
     __table_args__ = (

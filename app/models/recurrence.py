@@ -13,4 +13,5 @@ class Recurrence(Base):
     __tablename__ = "recurrences"
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)  # the job's name
+    cron: Mapped[str] = mapped_column(String(100))  # the line that `due_at` was worked out from
     due_at: Mapped[datetime]  # the next moment at which it fires

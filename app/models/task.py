@@ -13,7 +13,7 @@ from app.models.user import User
 class Task(NumberedModel):
     __tablename__ = "tasks"
     __table_args__ = (Index(None, "user_id", "created_at", "id"), Index(None, "user_id", "due_at", "id"))
-    __repr_attrs__ = ("done",)
+    __repr_attrs__ = ["done"]
     PUBLIC = ("id", "text", "done", "due_at", "event_id", "reminder_job_id", "created_at", "updated_at")
     FILTERS = ("user_id", "done", "due_at", "event_id")
     SORTS = ("id", "created_at", "updated_at", "due_at")

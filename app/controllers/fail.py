@@ -1,0 +1,11 @@
+"""Worked example: a bug. The caller gets a 500 with a request id; the operators get the KeyError."""
+
+from flask import Blueprint, Response, jsonify
+
+bp = Blueprint("fail", __name__, url_prefix="/api/v1/fail")
+
+
+@bp.get("")
+def index() -> Response:
+    settings: dict[str, str] = {}
+    return jsonify(settings["a key that nobody set"])

@@ -1,0 +1,55 @@
+"""`/tasks`, `/task`, `/task/<id>`: status 0 is incomplete, 1 complete."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify
+from sqlalchemy import select
+
+from app.db import session
+from app.helpers.responses import deprecated
+from app.helpers.validation import read_body
+from app.models import Task
+from app.schemas import tasks as schemas
+from app.services import tasks
+
+bp = Blueprint("v0_tasks", __name__)
+SINCE = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@bp.after_request
+def _deprecate(response: Response) -> Response:
+    return deprecated(response, SINCE, "/api/v1/tasks")
+
+
+def _shape(task: Task) -> dict[str, Any]:
+    return {"id": task.id, "text": task.text, "status": int(task.done)}
+
+
+def _fields(body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of today for a body of then."""
+    fields = {"text": body["text"]} if "text" in body else {}
+    return fields | ({"done": body["status"] == 1} if "status" in body else {})
+
+
+@bp.get("/tasks")
+def index() -> Response:
+    rows = session.scalars(select(Task).where(Task.visible_to(g.actor)).order_by(Task.id))
+    return jsonify({"result": [_shape(task) for task in rows]})
+
+
+@bp.post("/task")
+def create() -> tuple[Response, int]:
+    return jsonify({"result": _shape(tasks.create(g.actor, _fields(read_body(schemas.v0_create))))}), 201
+
+
+@bp.put("/task/<int:task_id>")
+def replace(task_id: int) -> Response:
+    task = Task.find_for(g.actor, task_id)
+    return jsonify({"result": _shape(tasks.change(task, _fields(read_body(schemas.v0_update))))})
+
+
+@bp.delete("/task/<int:task_id>")
+def delete(task_id: int) -> Response:
+    tasks.delete(Task.find_for(g.actor, task_id))
+    return jsonify({"success": True})

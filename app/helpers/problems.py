@@ -1,0 +1,69 @@
+"""The shape of an error: `application/problem+json` (RFC 9457) for every 4xx and 5xx of the process, whoever raised
+it. Version 0 of the API keeps the brief's `{"error": …}`."""
+
+from typing import Any
+
+from flask import Flask, Response, json, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from app.config import settings
+from app.errors import (
+    AppError,
+    Conflict,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from app.helpers import context
+
+OURS = {
+    kind.status: kind for kind in (MalformedRequest, NotFound, MethodNotAllowed, PayloadTooLarge, UnsupportedMediaType)
+}
+AWAY = (OperationalError, PoolTimeout)  # the database can't be reached, or every connection is busy
+
+
+def init(app: Flask) -> None:
+    app.register_error_handler(AppError, problem)
+    app.register_error_handler(HTTPException, _of_the_framework)
+    app.register_error_handler(InternalServerError, _unhandled)
+
+
+def problem(error: AppError) -> Response:
+    body: dict[str, Any]
+    if (request.blueprint or "").startswith("v0"):
+        body, kind = {"error": error.detail}, "application/json"
+    else:
+        body = error.to_problem(settings().public_url)
+        body |= {"instance": request.path, "request_id": context.get().request_id}
+        kind = "application/problem+json"
+    return Response(json.dumps(body), error.status, error.headers, content_type=kind)
+
+
+def _of_the_framework(error: HTTPException) -> Response:
+    """What Flask or Werkzeug refused, in our words."""
+    kind = OURS.get(error.code or 500)
+    ours: AppError
+    if kind is not None:
+        ours = kind()
+    else:
+        ours = AppError(error.description)
+        ours.status, ours.title, ours.slug = error.code or 500, error.name, "malformed-request"
+    ours.headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    if isinstance(ours, PayloadTooLarge):
+        ours.extras["max_bytes"] = settings().max_body_bytes
+    return problem(ours)
+
+
+def _unhandled(error: InternalServerError) -> Response:
+    """A bug, unless the database says what it is. `helpers/web_monitoring.py` has reported it by now."""
+    cause = error.original_exception
+    if isinstance(cause, IntegrityError):
+        return problem(Conflict())
+    if isinstance(cause, AWAY):
+        return problem(Unavailable())
+    return problem(AppError("Something went wrong on our side. We have been told; the request id helps us find it."))

@@ -1,0 +1,78 @@
+"""Answers: their few shapes, and what is on every one of them – the request id and the security headers."""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+
+from app import db
+from app.helpers import context
+from app.models import Job, Model
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+SAFE = ("GET", "HEAD", "OPTIONS")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def shown(row: Model, status: int = 200, location: str | None = None) -> Response:
+    """One resource, as its model shows it – after the last change is written, which sets `updated_at`."""
+    db.session.flush()
+    response = jsonify(row.to_dict())
+    response.status_code = status
+    if location:
+        response.headers["Location"] = location
+    return response
+
+
+def nothing() -> Response:
+    """204: done, and there is nothing to show."""
+    return Response(status=204)
+
+
+def accepted(job: Job) -> Response:
+    """202: the work will be done; the body is the job, and `Location` is where to follow it."""
+    response = shown(job, 202, f"/api/v1/jobs/{job.id}")
+    response.headers["Retry-After"] = "2"
+    response.headers["Vary"] = "Prefer, Accept"
+    return response
+
+
+def deprecated(response: Response, since: datetime, successor: str) -> Response:
+    """Marks an answer of an old version (RFC 9745)."""
+    response.headers["Deprecation"] = f"@{int(since.astimezone(UTC).timestamp())}"
+    response.headers["Link"] = f'<{successor}>; rel="successor-version"'
+    return response
+
+
+def init(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_close)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    context.current.set(context.Context(request_id=request_id))
+    db.read_only.set(request.method in SAFE)
+
+
+def _end(response: Response) -> Response:
+    db.settle(response.status_code)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-Id"] = context.get().request_id or ""
+    return response
+
+
+def _close(_error: Any) -> None:
+    db.session.remove()
+    db.read_only.set(False)

@@ -1,0 +1,51 @@
+"""The attempt in hand, and `checkpoint()`: what a job calls in every loop – save the work so far, report progress,
+stop here if canceled."""
+
+from contextvars import ContextVar
+from typing import Any
+
+from app.db import session
+from app.models.base import now
+from app.queue import ledger
+
+running: ContextVar[ledger.Claim | None] = ContextVar("running", default=None)
+
+
+class Stopped(BaseException):
+    """Unwinds a job that must not go on. No error: `except Exception` in a job does not swallow it."""
+
+
+class Canceled(Stopped):
+    """Somebody asked for it."""
+
+
+class LeaseLost(Stopped):
+    """The job belongs to another worker by now; what this one did since its last checkpoint counts for nothing."""
+
+
+def checkpoint(
+    done: int | None = None, total: int | None = None, *, failed: int = 0, message: str | None = None
+) -> None:
+    """Commits the work so far together with the progress (`done` and `failed` of `total` pieces).
+
+    Outside a job it only commits, so that a job's function can be called directly.
+    """
+    claim = running.get()
+    if claim is None:
+        session.commit()
+        return
+    values: dict[str, Any] = {"progress_at": now()}
+    if done is not None:
+        values |= {
+            "progress_completed": done,
+            "progress_failed": failed,
+            "progress_total": max(total or 0, done + failed),
+        }
+    if message is not None:
+        values["progress_message"] = message[:255]
+    status = ledger.progress(claim, values)
+    if status is None:
+        raise LeaseLost
+    session.commit()
+    if status == "canceling":
+        raise Canceled

@@ -1,0 +1,157 @@
+"""Redis as RQ keeps it: the window of next jobs in each queue, and what RQ's tools show of each job.
+
+Nothing here is the truth. Whatever is lost or stale in Redis, the relay puts right from the ledger.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.job import Job as RqJob
+from rq.job import JobStatus
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.worker_registration import get_keys
+
+from app.models import Job
+from app.models.base import now
+from app.queue import registry
+
+log = logging.getLogger(__name__)
+
+WINDOW = 500  # jobs of one queue that Redis holds at most, give or take what one second pushes
+QUIET_SECONDS = 1.0  # how long a full queue or an unreachable Redis is left to the relay
+RESULT_SECONDS = 300  # how long RQ's tools show a finished job; the ledger keeps it for weeks
+FAILURE_SECONDS = 7 * 86400
+
+_connection: list[Redis] = []
+_quiet_until: dict[str, float] = {}  # by queue; "" is Redis itself
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What Redis is told of a job. Plain values: it is used after the commit, when the row may not be read."""
+
+    id: str
+    type: str
+    queue: str
+    args: dict[str, Any]
+    run_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, job: Job) -> "Ring":
+        return cls(job.id, job.type, job.queue, job.args, job.run_at, job.created_at)
+
+    @property
+    def description(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.args.items())
+        return f"{self.type}({shown})"
+
+
+def connect(url: str) -> Redis:
+    """The client for short questions: gives up after a second and never retries, since callers have a plan B."""
+    client = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
+    _connection[:] = [client]
+    _quiet_until.clear()
+    return client
+
+
+def connection() -> Redis:
+    return _connection[0]
+
+
+def try_to_ring(rings: list[Ring]) -> None:
+    """Rings unless Redis is away or the queue full; says so in the log and leaves the rest to the relay."""
+    moment = time.monotonic()
+    wanted = [r for r in rings if max(_quiet_until.get("", 0), _quiet_until.get(r.queue, 0)) <= moment]
+    if not wanted:
+        return
+    try:
+        for queue, length in ring(wanted).items():
+            if length >= WINDOW:
+                _quiet_until[queue] = moment + QUIET_SECONDS
+    except RedisError as error:
+        _quiet_until[""] = moment + QUIET_SECONDS
+        log.warning("redis is away (%s): %d job(s) wait for the relay", error, len(rings))
+
+
+def ring(rings: list[Ring]) -> dict[str, int]:
+    """Writes RQ's record of each job and puts it in its queue, or among the scheduled ones. One round trip.
+
+    Returns the length of each queue that was pushed to. Raises RedisError.
+    """
+    moment = now()
+    client = connection()
+    with client.pipeline(transaction=False) as pipe:
+        for item in rings:
+            queue = Queue(item.queue, connection=client, serializer=JSONSerializer)
+            due = item.run_at <= moment
+            record = _record(item, client, JobStatus.QUEUED if due else JobStatus.SCHEDULED)
+            scheduled = ScheduledJobRegistry(item.queue, connection=client, serializer=JSONSerializer)
+            record.enqueued_at = moment if due else None
+            record.save(pipeline=pipe)
+            if not due:
+                scheduled.schedule(record, item.run_at, pipeline=pipe)
+            else:
+                pipe.zrem(scheduled.key, item.id)
+                pipe.sadd(Queue.redis_queues_keys, queue.key)
+                queue.push_job_id(item.id, pipeline=pipe)
+        names = sorted({item.queue for item in rings})
+        for name in names:
+            pipe.llen(Queue(name, connection=client).key)
+        answers = pipe.execute()
+    return dict(zip(names, answers[-len(names) :], strict=True))
+
+
+def _record(item: Ring, client: Redis, status: JobStatus) -> RqJob:
+    record = RqJob.create(
+        item.type,
+        kwargs=item.args,
+        connection=client,
+        serializer=JSONSerializer,
+        id=item.id,
+        origin=item.queue,
+        description=item.description,
+        timeout=registry.find(item.type).timeout_seconds,
+        result_ttl=RESULT_SECONDS,
+        failure_ttl=FAILURE_SECONDS,
+        status=status,
+    )
+    record.created_at = item.created_at
+    return record
+
+
+def waiting_ids(queue: str) -> set[str]:
+    """The ids in this queue's window."""
+    return set(Queue(queue, connection=connection()).get_job_ids())
+
+
+def forget(ids: list[str], queue: str) -> None:
+    """Takes jobs that will not run out of Redis: canceled while they waited, or taken back from a dead worker."""
+    client = connection()
+    started = StartedJobRegistry(queue, connection=client)
+    members: Any = client.zrange(started.key, 0, -1)
+    dead = [member for member in members if member.decode().split(":")[0] in ids]
+    with client.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.lrem(Queue(queue, connection=client).key, 0, job_id)
+            pipe.delete(RqJob.key_for(job_id))
+        pipe.zrem(ScheduledJobRegistry(queue, connection=client).key, *ids)
+        pipe.zrem(FailedJobRegistry(queue, connection=client).key, *ids)
+        if dead:
+            pipe.zrem(started.key, *dead)
+        pipe.execute()
+
+
+def has_worker(queue: str) -> bool:
+    """Whether a worker that was heard of lately takes jobs from this queue."""
+    keys = get_keys(Queue(queue, connection=connection()))
+    return bool(keys) and connection().exists(*keys) > 0

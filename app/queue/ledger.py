@@ -1,0 +1,203 @@
+"""The moves of a job, each one conditional UPDATE: the row is as expected and changes, or nothing happens.
+
+`attempt` is the fencing token: a worker that lost its lease finds another number in the row and changes nothing.
+No function here commits; the caller's transaction decides.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+
+from app.config import settings
+from app.db import session
+from app.errors import AppError, JobCanceled, JobCrashed
+from app.models import Job
+from app.models.base import now, rfc3339
+from app.models.job import HELD, WAITING
+
+LEASE_SECONDS = 10  # how long a silent worker keeps its job; with the relay's tick, well inside the promised 15
+MOST_CRASHES = 3
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on one attempt of one job."""
+
+    id: str
+    attempt: int
+    type: str
+    queue: str
+    args: dict[str, Any]
+    account_id: int | None
+    request_id: str | None
+    charged: int
+    max_attempts: int
+    started_at: datetime
+    worker: str
+    history: list[dict[str, Any]]
+
+
+def _change(*conditions: ColumnElement[bool], **values: Any) -> bool:
+    """Runs the one UPDATE of a move; True if it applied."""
+    statement = update(Job).where(*conditions).values(**values).execution_options(synchronize_session=False)
+    return session.execute(statement).rowcount == 1  # type: ignore[attr-defined, no-any-return]
+
+
+def claim(job_id: str, worker: str) -> Claim | None:
+    """queued → running, under a lease. None if somebody was quicker, or the job no longer waits."""
+    moment = now()
+    columns = (Job.attempt, Job.type, Job.queue, Job.args, Job.account_id, Job.request_id, Job.charged)
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.status == "queued", Job.run_at <= moment)
+        .values(
+            status="running",
+            attempt=Job.attempt + 1,
+            worker=worker,
+            started_at=moment,
+            lease_expires_at=moment + timedelta(seconds=LEASE_SECONDS),
+        )
+        .returning(*columns, Job.max_attempts, Job.history)
+        .execution_options(synchronize_session=False)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else Claim(id=job_id, worker=worker, started_at=moment, **row._asdict())
+
+
+def _mine(claim: Claim, *statuses: str) -> tuple[ColumnElement[bool], ...]:
+    return (Job.id == claim.id, Job.attempt == claim.attempt, Job.status.in_(statuses or HELD))
+
+
+def extend(claim: Claim) -> bool:
+    """The worker is alive: the lease starts anew. False if the job is no longer this worker's."""
+    return _change(*_mine(claim), lease_expires_at=now() + timedelta(seconds=LEASE_SECONDS))
+
+
+def progress(claim: Claim, values: dict[str, Any]) -> str | None:
+    """Notes progress; the status then, `running` or `canceling`, or None if the job is no longer this worker's."""
+    statement = update(Job).where(*_mine(claim)).values(**values).returning(Job.status)
+    return session.execute(statement.execution_options(synchronize_session=False)).scalar_one_or_none()
+
+
+def succeed(claim: Claim, result: Any) -> bool:
+    return _change(*_mine(claim), status="succeeded", result=result, **_ending())
+
+
+def retry_later(claim: Claim, error: AppError, cause: str, trace: str, run_at: datetime) -> bool:
+    """running → retrying. A job that somebody wants canceled is not tried again: then False."""
+    return _change(
+        *_mine(claim, "running"),
+        status="retrying",
+        run_at=run_at,
+        charged=claim.charged + 1,
+        history=[*claim.history, _past(claim, error, cause)],
+        trace=trace,
+        lease_expires_at=None,
+    )
+
+
+def fail(claim: Claim, error: AppError, cause: str, trace: str) -> bool:
+    return _change(
+        *_mine(claim),
+        status="failed",
+        charged=claim.charged + 1,
+        error=error.to_problem(settings().public_url),
+        history=[*claim.history, _past(claim, error, cause)],
+        trace=trace,
+        **_ending(),
+    )
+
+
+def stop(claim: Claim) -> bool:
+    """canceling → canceled: the job saw at a checkpoint that it is not wanted any more."""
+    error = JobCanceled()
+    past = _past(claim, error, "Canceled")
+    return _change(*_mine(claim, "canceling"), **_canceled(error), history=[*claim.history, past])
+
+
+def give_back(claim: Claim, why: str) -> bool:
+    """running → queued, uncharged: the worker has to go and the job is not to blame."""
+    past = _past(claim, None, why)
+    return _change(*_mine(claim, "running"), status="queued", lease_expires_at=None, history=[*claim.history, past])
+
+
+def take_back(job: Job) -> str | None:
+    """The lease ran out: queued again, or canceled if that was asked for, or failed the third time.
+
+    Returns the new status, or None if the worker came back in time or another relay was quicker.
+    """
+    crashes = job.crashes + 1
+    values: dict[str, Any]
+    if job.status == "canceling":
+        values = _canceled(JobCanceled())
+    elif crashes >= MOST_CRASHES:
+        error = JobCrashed(f"The job's worker died {crashes} times in the middle of it.")
+        values = {"status": "failed", "error": error.to_problem(settings().public_url), **_ending()}
+    else:
+        values = {"status": "queued", "run_at": now(), "lease_expires_at": None}
+    past = {
+        "number": job.attempt,
+        "started_at": rfc3339(job.started_at),
+        "finished_at": rfc3339(now()),
+        "worker": job.worker,
+        "error": "The worker vanished",
+    }
+    moved = _change(
+        Job.id == job.id,
+        Job.attempt == job.attempt,
+        Job.status == job.status,
+        Job.lease_expires_at <= now(),
+        crashes=crashes,
+        history=[*job.history, past],
+        **values,
+    )
+    return str(values["status"]) if moved else None
+
+
+def request_cancel(job_id: str) -> str | None:
+    """Canceled at once while it waits, canceling while it runs. The new status, or None: it is done already."""
+    if _change(Job.id == job_id, Job.status.in_(WAITING), **_canceled(JobCanceled()), cancel_requested_at=now()):
+        return "canceled"
+    if _change(Job.id == job_id, Job.status == "running", status="canceling", cancel_requested_at=now()):
+        return "canceling"
+    return session.scalar(select(Job.status).where(Job.id == job_id, Job.status == "canceling"))
+
+
+def start_again(job_id: str) -> bool:
+    """failed or canceled → queued, as if new but for its number of attempts."""
+    return _change(
+        Job.id == job_id,
+        Job.status.in_(("failed", "canceled")),
+        status="queued",
+        run_at=now(),
+        charged=0,
+        crashes=0,
+        error=None,
+        finished_at=None,
+        expires_at=None,
+        reported_at=None,
+        cancel_requested_at=None,
+    )
+
+
+def _ending() -> dict[str, Any]:
+    moment = now()
+    expires_at = moment + timedelta(days=settings().job_retention_days)
+    return {"finished_at": moment, "lease_expires_at": None, "expires_at": expires_at}
+
+
+def _canceled(error: AppError) -> dict[str, Any]:
+    return {"status": "canceled", "error": error.to_problem(settings().public_url), **_ending()}
+
+
+def _past(claim: Claim, error: AppError | None, cause: str) -> dict[str, Any]:
+    """What the row remembers of an attempt that did not succeed. `cause` is a class name: messages may hold secrets."""
+    return {
+        "number": claim.attempt,
+        "started_at": rfc3339(claim.started_at),
+        "finished_at": rfc3339(now()),
+        "worker": claim.worker,
+        "error": error.detail if error is not None and error.slug != "job-failed" else cause,
+    }

@@ -1,0 +1,107 @@
+"""The jobs that exist, by name. A name is `module.function` under the package of jobs: `tasks.remind` is
+`app/workers/tasks.py`, `def remind`. Nothing that is not in here can ever run."""
+
+import inspect
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.models.job import LANES
+
+Function = Callable[..., Any]
+OPTIONS = ("at", "in_", "unique", "target")  # enqueue's own words: no job may have a parameter of that name
+FIRST_RETRY_SECONDS = 5
+LONGEST_RETRY_SECONDS = 3600
+
+
+class UnknownJob(LookupError):
+    """No job has this name."""
+
+
+class BadArguments(TypeError):
+    """The arguments do not fit the job's signature, or are not JSON."""
+
+
+@dataclass(frozen=True)
+class JobType:
+    name: str
+    function: Function
+    queue: str
+    max_attempts: int
+    timeout_seconds: int
+    signature: inspect.Signature = field(repr=False)
+
+    def check(self, args: dict[str, Any]) -> None:
+        """Raises BadArguments unless the function could be called with these after a trip through JSON."""
+        try:
+            self.signature.bind(**args)
+        except TypeError as error:
+            raise BadArguments(f"{self.name}: {error}") from None
+        try:
+            same = json.loads(json.dumps(args, allow_nan=False)) == args
+        except (TypeError, ValueError) as error:
+            raise BadArguments(f"{self.name}: arguments must be JSON: {error}") from None
+        if not same:
+            raise BadArguments(f"{self.name}: arguments must survive JSON unchanged: {args!r}")
+
+    def retry_after(self, charged: int) -> float:
+        """Seconds to wait after this many charged attempts: 5, 20, 80 … at most an hour, ±20 % so that jobs which
+        failed together do not come back together."""
+        delay: float = min(FIRST_RETRY_SECONDS * 4.0 ** (charged - 1), LONGEST_RETRY_SECONDS)
+        return delay * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
+
+
+_types: dict[str, JobType] = {}
+_former_names: dict[str, str] = {}
+
+
+def job(
+    *,
+    queue: str = "default",
+    max_attempts: int = 5,
+    timeout_seconds: int = 300,
+    formerly: str | tuple[str, ...] = (),
+) -> Callable[[Function], Function]:
+    """Registers a function as a job. `formerly` keeps jobs running that were enqueued under an older name."""
+    if queue not in LANES:
+        raise ValueError(f"queue must be one of {LANES}, not {queue!r}")
+    if max_attempts < 1 or timeout_seconds < 1:
+        raise ValueError("max_attempts and timeout_seconds start at 1")
+
+    def register(function: Function) -> Function:
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        signature = inspect.signature(function)
+        clash = set(OPTIONS) & set(signature.parameters)
+        if clash:
+            raise ValueError(f"{name}: {', '.join(clash)} can't be a parameter: `enqueue` takes it itself")
+        known = _types.get(name)
+        if known is not None and known.function.__module__ != function.__module__:
+            raise ValueError(f"two jobs are called {name}")
+        _types[name] = JobType(name, function, queue, max_attempts, timeout_seconds, signature)
+        for former in (formerly,) if isinstance(formerly, str) else formerly:
+            _former_names[former] = name
+        return function
+
+    return register
+
+
+def find(name: str) -> JobType:
+    """The job of this name, present or former; or UnknownJob."""
+    found = _types.get(_former_names.get(name, name))
+    if found is None:
+        raise UnknownJob(f"no job is called {name!r}")
+    return found
+
+
+def names() -> list[str]:
+    return sorted(_types)
+
+
+def by_path(path: str) -> JobType | None:
+    """The job whose name, or whose function's dotted path, this is. Looked up, never imported."""
+    for kind in _types.values():
+        if path in (kind.name, f"{kind.function.__module__}.{kind.function.__name__}"):
+            return kind
+    return None

@@ -1,0 +1,173 @@
+"""The RQ worker, subclassed: what it pops is only an id; the ledger says whether and what to run.
+
+The only file that knows RQ's insides. RQ keeps its own books (registries, results, worker records), so that its tools
+and the dashboard show the truth; the job itself is claimed, run and settled by `runner.py`.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.job import Job as RqJob
+from rq.job import JobStatus, Retry
+from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.worker_registration import clean_worker_registry
+from sqlalchemy.exc import DBAPIError
+
+from app.db import session
+from app.models.base import now
+from app.models.job import LANES
+from app.queue import adoption, ledger, runner
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.5  # a quarter of a lease
+REDIS_TTL_SECONDS = 30  # RQ takes a worker that was silent for this long (and a minute) off its list
+RECONNECT_SECONDS = 0.5
+
+
+class LedgerJob(RqJob):
+    """RQ's record of a job, which runs by its claim on the ledger."""
+
+    claim: ledger.Claim | None = None
+    outcome: runner.Outcome | None = None
+
+    def perform(self) -> Any:
+        """Runs the attempt and puts its outcome in RQ's words: a result, a `Retry`, or an exception."""
+        assert self.claim is not None
+        self.outcome = outcome = runner.run(self.claim)
+        if outcome.status == "retrying":
+            return Retry(max=1_000_000, interval=max(1, round(outcome.retry_seconds)))  # the ledger counts, not RQ
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.status != "succeeded":
+            raise NotFinished(outcome.status)
+        self._result = outcome.result
+        return outcome.result
+
+
+class NotFinished(Exception):
+    """The attempt ended without an end of the job: it was canceled, or is somebody else's by now."""
+
+
+class Heart(threading.Thread):
+    """Extends the lease of the job in hand, beside the thread that runs it."""
+
+    def __init__(self) -> None:
+        super().__init__(name="heart", daemon=True)
+        self.claim: ledger.Claim | None = None
+
+    def run(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            claim = self.claim
+            if claim is not None:
+                self._extend(claim)
+
+    def _extend(self, claim: ledger.Claim) -> None:
+        try:
+            ledger.extend(claim)
+            session.commit()
+        except DBAPIError as error:
+            log.warning("heartbeat of %s failed: %s", claim.id, error)
+        finally:
+            session.remove()
+
+
+class LedgerWorker(SimpleWorker):
+    """One process, one job at a time."""
+
+    job_class = LedgerJob
+    max_connection_wait_time = 2.0  # seconds; RQ's own minute would leave jobs lying after an outage
+    log_result_lifespan = False
+
+    def __init__(self, *args: Any, heart: Heart, **options: Any):
+        super().__init__(*args, **options)
+        self.heart = heart
+        self.stopping = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stopping = True
+        super().request_stop(signum, frame)
+
+    def execute_job(self, job: LedgerJob, queue: Queue) -> None:
+        """Claims what was popped; a job that is not to be had (rung twice, canceled) costs nothing more."""
+        claim = adoption.claim(job, self.name)
+        if claim is None:
+            return
+        job.claim = claim
+        self.heart.claim = claim
+        try:
+            execution = self.prepare_execution(job)
+            self.perform_job(job, queue, execution)
+        finally:
+            self.heart.claim = None
+        self.set_state("idle")
+
+    def handle_exception(self, job: LedgerJob, *exc_info: Any) -> None:
+        """The runner has logged and reported it."""
+
+    def handle_job_failure(
+        self, job: LedgerJob, queue: Queue, *args: Any, execution: Any = None, **options: Any
+    ) -> None:
+        """RQ's books for what did not succeed; a job that was canceled or lost has not failed."""
+        status = job.outcome.status if job.outcome else "failed"
+        if status == "failed":
+            super().handle_job_failure(job, queue, *args, execution=execution, **options)
+            return
+        with self.connection.pipeline() as pipe:
+            self.cleanup_execution(job, pipeline=pipe, execution=execution)
+            if status == "canceled":
+                job.set_status(JobStatus.CANCELED, pipeline=pipe)
+                CanceledJobRegistry(job.origin, connection=self.connection).add(job, pipeline=pipe)
+            pipe.execute()
+
+    def run_maintenance_tasks(self) -> None:
+        """Trims RQ's lists. Abandoned jobs are the relay's business: RQ would call them failed."""
+        for queue in self.queues:
+            for kept in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
+                kept(queue.name, connection=self.connection, serializer=JSONSerializer).cleanup()
+            clean_worker_registry(queue)
+        self.last_cleaned_at = now()
+
+
+def work(redis_url: str) -> int:
+    """Works until SIGTERM or SIGINT; the job in hand is finished first. Redis that is away is waited for."""
+    heart = Heart()
+    heart.start()
+    stop = threading.Event()
+    while not stop.is_set():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        client = Redis.from_url(redis_url)
+        try:
+            client.ping()
+            worker = LedgerWorker(
+                LANES,
+                name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
+                connection=client,
+                serializer=JSONSerializer,
+                worker_ttl=REDIS_TTL_SECONDS,
+                log_job_description=False,
+                heart=heart,
+            )
+            worker.work(logging_level="WARNING")
+        except RedisError as error:
+            log.warning("redis is away: %s", error)
+            stop.wait(RECONNECT_SECONDS)
+        else:
+            if worker.stopping:
+                stop.set()
+        finally:
+            client.close()
+    return 0

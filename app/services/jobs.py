@@ -1,0 +1,31 @@
+"""What people do with jobs: cancel one, try one again."""
+
+from app.db import session
+from app.errors import Conflict, JobNotCancelable
+from app.models import Job
+from app.queue import ledger, outbox
+
+
+def cancel(job: Job) -> Job:
+    """Canceled at once if it waits; at its next checkpoint if it runs. JobNotCancelable if it is done.
+
+    A job that is canceled already stays so, and that is no error.
+    """
+    if job.status == "canceled":
+        return job
+    status = ledger.request_cancel(job.id)
+    if status is None:
+        raise JobNotCancelable
+    session.refresh(job)
+    if status == "canceled":
+        outbox.forget_after_commit(job)
+    return job
+
+
+def retry(job: Job) -> Job:
+    """Queues a failed or canceled job again, under the same id."""
+    if not ledger.start_again(job.id):
+        raise Conflict("Only a failed or canceled job can be tried again.")
+    session.refresh(job)
+    outbox.ring_after_commit(job)
+    return job

@@ -1,0 +1,9 @@
+"""Jobs: one file per resource, plain functions under `@job`. The rules:
+
+take ids, not objects · arguments are JSON · safe to run twice · `checkpoint` in every loop and before slow calls ·
+never rename without `formerly=`.
+"""
+
+from app.workers import examples, jobs, tasks
+
+__all__ = ["examples", "jobs", "tasks"]

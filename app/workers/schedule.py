@@ -1,0 +1,5 @@
+"""What runs by itself, and when: cron lines in UTC."""
+
+SCHEDULE = [
+    ("17 * * * *", "jobs.forget"),
+]

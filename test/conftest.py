@@ -1,0 +1,145 @@
+"""What tests stand on: real Redis, both databases, the whole application, and three people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from people import Person
+from redis import Redis
+from rq.serializers import JSONSerializer
+from servers import PostgresServer, RedisServer
+from sqlalchemy import Engine, event
+
+from app import config, create_app, db, migrate
+from app.helpers import monitoring
+from app.models import Base
+from app.models.job import LANES
+from app.queue import doorbell, relay
+from app.queue.worker import Heart, LedgerWorker
+
+SECRET = "a secret for tests only, long enough"
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """The URL of a migrated database of this kind: one for each kind and test process."""
+    made: dict[str, str] = {}
+
+    def url_of(kind: str) -> str:
+        if kind not in made:
+            if kind == "sqlite":
+                url = f"sqlite:///{tmp_path_factory.mktemp('db')}/test.db"
+            else:
+                url = request.getfixturevalue("postgres_server").create_database()
+            engine = db.connect(config._parse_database_url(url))
+            migrate.upgrade(engine)
+            engine.dispose()
+            made[kind] = url
+        return made[kind]
+
+    return url_of
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, migrated: Callable[[str], str]) -> str:
+    return migrated(request.param)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_server: RedisServer, tmp_path: Path) -> config.Settings:
+    return config.load(
+        {
+            "APP_ENV": "test",
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_server.url,
+            "DATA_DIR": str(tmp_path / "var"),
+            "SECRET_KEY": SECRET,
+            "SUPERVISOR_PASSWORD": "operator's password",
+        }
+    )
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator[Redis]:
+    client = redis_server.client()
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def app(settings: config.Settings, redis: Redis) -> Iterator[Flask]:
+    app = create_app(settings)
+    engine: Engine = app.extensions["accepted.engine"]
+    yield app
+    db.session.remove()
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
+    doorbell.connection().close()
+    monitoring.flush()
+
+
+@pytest.fixture
+def client(app: Flask):
+    return app.test_client()
+
+
+@pytest.fixture
+def alice(client) -> Person:
+    return Person.sign_up(client, "alice@example.com")
+
+
+@pytest.fixture
+def bob(client) -> Person:
+    return Person.sign_up(client, "bob@example.com")
+
+
+@pytest.fixture
+def work(app: Flask, settings: config.Settings) -> Callable[[], None]:
+    """Does what is due: one look of the relay, then a real worker until its queues are empty."""
+
+    def work_off() -> None:
+        relay.look()
+        db.session.remove()
+        connection = Redis.from_url(settings.redis_url)
+        worker = LedgerWorker(LANES, connection=connection, serializer=JSONSerializer, heart=Heart())
+        worker.work(burst=True, logging_level="WARNING")
+        connection.close()
+
+    return work_off
+
+
+@pytest.fixture
+def queries(app: Flask) -> Iterator[list[str]]:
+    """The SQL statements of the test, as they are executed."""
+    seen: list[str] = []
+
+    def note(_connection, _cursor, statement: str, *_rest) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            seen.append(statement)
+
+    engine = app.extensions["accepted.engine"]
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def mails(settings: config.Settings) -> Callable[[], list[str]]:
+    """The mails that were written so far, each as its whole text."""
+    return lambda: [path.read_text() for path in sorted((settings.data_dir / "mail").glob("*.eml"))]
