@@ -1,19 +1,21 @@
 """`create_app()`: the HTTP door, put together. Nothing else."""
 
 from flask import Flask
+from flask_migrate import Migrate
 
 from app.boot import boot
-from app.config import Settings
-from app.controllers import bar, baz, fail, foo, jobs, root, tasks, users
+from app.config import ROOT, Settings
+from app.controllers import bar, baz, dashboard, fail, foo, jobs, root, tasks, users
 from app.controllers.v0 import tasks as v0_tasks
 from app.helpers import auth, problems, responses, web_monitoring
+from app.models import Base
 
 BLUEPRINTS = (root, users, tasks, jobs, v0_tasks)
 EXAMPLES = (foo, bar, baz, fail)
 
 
 def create_app(settings: Settings) -> Flask:
-    engine, _ = boot(settings, pool_size=20)
+    engine, redis = boot(settings, pool_size=20)
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -22,11 +24,14 @@ def create_app(settings: Settings) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["accepted.engine"] = engine
     responses.init(app)  # first in, last out: the transaction is settled after everything else
     problems.init(app)
     auth.init(app)
     web_monitoring.init(app)
+    dashboard.init(app, settings, redis)
     for module in BLUEPRINTS + (EXAMPLES if settings.examples else ()):
         app.register_blueprint(module.bp)
+    Migrate(app, Base, directory=str(ROOT / "migrations"))  # the command line's `flask db …`
     return app

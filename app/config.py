@@ -5,152 +5,116 @@ A bad value raises `ConfigError`, whose message is the one line that the operato
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
+from app import env as kinds
+from app.env import setting, take
 from app.errors import ConfigError
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound to by default
 SOCKET_PATH_LIMIT = 103  # bytes; sun_path holds 108 on Linux and 104 on macOS, its end mark included
+SHORTEST_SECRET = 16  # in production
+
+
+def _public_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
+    return f"http://{'127.0.0.1' if known['host'] in ANY_ADDRESS else known['host']}:{known['port']}"
+
+
+def _database_url(_name: str, known: dict[str, Any], env: Mapping[str, str]) -> URL:
+    """One made of the `DB_…` settings, or SQLite under the data directory."""
+
+    def part(name: str, kind: kinds.Kind = kinds.TEXT, default: Any = None) -> Any:
+        return take(name, kind, default, known, env)
+
+    if part("DB_TYPE", kinds.choice("sqlite", "postgresql"), "sqlite") == "sqlite":
+        return URL.create("sqlite", database=str(known["data_dir"] / "accepted.db"))
+    return URL.create(
+        "postgresql+psycopg",
+        username=part("DB_USER"),
+        password=part("DB_PASSWORD", kinds.SECRET),
+        host=part("DB_HOST", default="127.0.0.1"),
+        port=part("DB_PORT", kinds.PORT, 5432),
+        database=part("DB_NAME", default="accepted"),
+    )
+
+
+def _local_redis_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
+    path = known["data_dir"] / "redis" / "redis.sock"
+    if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
+        raise ConfigError(
+            f"DATA_DIR: too long a path for Redis's socket ({len(os.fsencode(path))} bytes, at most "
+            f"{SOCKET_PATH_LIMIT}): choose a shorter one, or set REDIS_URL"
+        )
+    return f"unix://{quote(str(path))}"
+
+
+def _made_secret(name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
+    """In production it must be given; elsewhere it is made once and kept under DATA_DIR."""
+    if known["app_env"] == "production":
+        raise ConfigError(f"{name}: must be set in production")
+    return kept_secret(known["data_dir"] / "secrets" / name.lower())
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One attribute per environment variable, in lower case. Secrets stay out of `repr`."""
+    """An attribute for each environment variable, in lower case. Secrets stay out of `repr`."""
 
-    app_env: str  # development | test | production
-    debug: bool  # more logging; never Flask's debugger
-    secret_key: str = field(repr=False)  # signs tokens
-    host: str  # address the API listens on
-    port: int  # port the API listens on
-    public_url: str  # the address clients see, without a slash at the end
-    root_dir: Path  # the project
-    data_dir: Path  # database, Redis, mails, secrets
-    log_dir: Path  # rotating logs
-    database_url: URL = field(repr=False)  # SQLite under DATA_DIR unless set
-    redis_url: str = field(repr=False)  # the local Redis unless set
-    redis_is_local: bool  # True: supervisord runs Redis itself
-    smtp_url: str | None = field(repr=False)  # None: mails become .eml files under DATA_DIR/mail
-    mail_from: str  # sender of every mail
-    workers: int  # worker processes
-    web_concurrency: int  # web processes
-    supervisor_port: int  # supervisord's own page, on 127.0.0.1
-    supervisor_user: str  # the operator's name, for that page and /internal
-    supervisor_password: str = field(repr=False)
-    honeybadger_api_key: str | None = field(repr=False)  # None: nothing is reported
-    honeybadger_endpoint: str
-    honeybadger_environment: str
-    log_level: str
-    log_format: str  # text | json
-    examples: bool  # the worked examples foo, bar, baz, fail
-    max_body_bytes: int  # of a request that is no upload
-    token_days: int  # how long a token is good
-    job_retention_days: int  # how long a finished job is kept
+    app_env: str = setting(kinds.choice("development", "test", "production"), "development")
+    debug: bool = setting(kinds.FLAG, False)  # more logging; never Flask's debugger
+    host: str = setting(kinds.TEXT, "127.0.0.1")  # the address the API listens on
+    port: int = setting(kinds.PORT, 5000)
+    public_url: str = setting(kinds.WEB_URL, _public_url)  # the address that clients see
+    root_dir: Path = setting(kinds.PATH, ROOT)  # the project
+    data_dir: Path = setting(kinds.PATH, lambda _, known, __: known["root_dir"] / "var")  # database, Redis, mails
+    log_dir: Path = setting(kinds.PATH, lambda _, known, __: known["data_dir"] / "log")  # rotating logs
+    secret_key: str = setting(kinds.SECRET, _made_secret)  # signs tokens
+    database_url: URL = setting(kinds.DATABASE_URL, _database_url)  # or DB_TYPE, DB_USER …; SQLite unless set
+    redis_url: str = setting(kinds.REDIS_URL, _local_redis_url)  # the local Redis unless set
+    smtp_url: str | None = setting(kinds.SMTP_URL)  # unset: mails become .eml files under DATA_DIR/mail
+    mail_from: str = setting(kinds.TEXT, "Accepted <accepted@localhost>")  # the sender of every mail
+    workers: int = setting(kinds.number(1, 64), 2)  # worker processes
+    web_concurrency: int = setting(kinds.number(1, 64), 1)  # web processes
+    supervisor_port: int = setting(kinds.PORT, 9001)  # supervisord's own page, on 127.0.0.1
+    supervisor_user: str = setting(kinds.TEXT, "operator")  # the operator's name, for that page and /internal
+    supervisor_password: str = setting(kinds.SECRET, _made_secret)
+    honeybadger_api_key: str | None = setting(kinds.SECRET)  # unset: nothing is reported
+    honeybadger_endpoint: str = setting(kinds.WEB_URL, "https://api.honeybadger.io")
+    honeybadger_environment: str = setting(kinds.TEXT, lambda _, known, __: known["app_env"])
+    log_level: str = setting(kinds.choice("DEBUG", "INFO", "WARNING", "ERROR", change=str.upper), "INFO")
+    log_format: str = setting(kinds.choice("text", "json"), "text")
+    examples: bool = setting(kinds.FLAG, lambda _, known, __: known["app_env"] != "production")  # foo, bar, baz, fail
+    max_body_bytes: int = setting(kinds.number(1024, 1 << 30), 1 << 20)  # of a request that is no upload
+    token_days: int = setting(kinds.number(1, 3650), 30)  # how long a token is good
+    job_retention_days: int = setting(kinds.number(1, 3650), 30)  # how long a finished job is kept
 
     @property
     def is_production(self) -> bool:
         return self.app_env == "production"
 
-
-class _Reader:
-    """Takes typed values out of the environment; an empty value counts as unset."""
-
-    def __init__(self, env: Mapping[str, str]):
-        self.env = env
-
-    def text(self, name: str, default: str | None = None) -> str | None:
-        value = self.env.get(name, "").strip()
-        if "\0" in value or "\n" in value:
-            raise ConfigError(f"{name}: must be a single line")
-        return value or default
-
-    def read(self, name: str, default: T, parse: Callable[[str], T], wanted: str, secret: bool = False) -> T:
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            return parse(value)
-        except (ValueError, ArgumentError):
-            got = "" if secret else f", got {value!r}"
-            raise ConfigError(f"{name}: must be {wanted}{got}") from None
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        return self.read(name, default, _between(low, high), f"a whole number from {low} to {high}")
-
-    def flag(self, name: str, default: bool) -> bool:
-        return self.read(name, default, _parse_flag, "true or false")
-
-    def choice(self, name: str, default: str, choices: tuple[str, ...], change: Callable[[str], str] = str) -> str:
-        return self.read(name, default, lambda v: choices[choices.index(change(v))], " or ".join(choices))
-
-    def path(self, name: str, default: Path) -> Path:
-        return Path(self.text(name) or default).expanduser().absolute()
-
-
-def _between(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-            raise ValueError(value)
-        return int(value)
-
-    return parse
-
-
-def _parse_flag(value: str) -> bool:
-    if value.lower() not in FLAGS:
-        raise ValueError(value)
-    return FLAGS[value.lower()]
+    @property
+    def redis_is_local(self) -> bool:
+        """Whether supervisord runs Redis itself."""
+        return self.redis_url == _local_redis_url("", {"data_dir": self.data_dir}, {})
 
 
 def load(env: Mapping[str, str] = os.environ) -> Settings:
     """Reads and checks all settings; in development, makes the secrets that are not given."""
-    read = _Reader(env)
-    app_env = read.choice("APP_ENV", "development", ("development", "test", "production"))
-    data_dir = read.path("DATA_DIR", read.path("ROOT_DIR", ROOT) / "var")
-    host, port = read.text("HOST", "127.0.0.1") or "", read.number("PORT", 5000, 1, 65535)
-    redis_url = read.read("REDIS_URL", None, _parse_redis_url, "a redis://, rediss:// or unix:// URL", secret=True)
-    default_public_url = f"http://{'127.0.0.1' if host in ANY_ADDRESS else host}:{port}"
-    return Settings(
-        app_env=app_env,
-        debug=read.flag("DEBUG", False),
-        secret_key=_secret(read, "SECRET_KEY", app_env, data_dir),
-        host=host,
-        port=port,
-        public_url=read.read("PUBLIC_URL", default_public_url, _parse_web_url, "an http:// or https:// URL"),
-        root_dir=read.path("ROOT_DIR", ROOT),
-        data_dir=data_dir,
-        log_dir=read.path("LOG_DIR", data_dir / "log"),
-        database_url=_database_url(read, data_dir),
-        redis_url=redis_url or _local_redis_url(data_dir),
-        redis_is_local=redis_url is None,
-        smtp_url=read.read("SMTP_URL", None, _parse_smtp_url, "an smtp:// or smtps:// URL", secret=True),
-        mail_from=read.text("MAIL_FROM", "Accepted <accepted@localhost>") or "",
-        workers=read.number("WORKERS", 2, 1, 64),
-        web_concurrency=read.number("WEB_CONCURRENCY", 1, 1, 64),
-        supervisor_port=read.number("SUPERVISOR_PORT", 9001, 1, 65535),
-        supervisor_user=read.text("SUPERVISOR_USER", "operator") or "",
-        supervisor_password=_secret(read, "SUPERVISOR_PASSWORD", app_env, data_dir),
-        honeybadger_api_key=read.text("HONEYBADGER_API_KEY"),
-        honeybadger_endpoint=read.read(
-            "HONEYBADGER_ENDPOINT", "https://api.honeybadger.io", _parse_web_url, "an http:// or https:// URL"
-        ),
-        honeybadger_environment=read.text("HONEYBADGER_ENVIRONMENT", app_env) or "",
-        log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), str.upper),
-        log_format=read.choice("LOG_FORMAT", "text", ("text", "json")),
-        examples=read.flag("EXAMPLES", app_env != "production"),
-        max_body_bytes=read.number("MAX_BODY_BYTES", 1 << 20, 1024, 1 << 30),
-        token_days=read.number("TOKEN_DAYS", 30, 1, 3650),
-        job_retention_days=read.number("JOB_RETENTION_DAYS", 30, 1, 3650),
-    )
+    known: dict[str, Any] = {}
+    for one in fields(Settings):
+        name = one.name.upper()
+        known[one.name] = take(name, one.metadata["kind"], one.metadata["default"], known, env)
+    settings = Settings(**known)
+    for name in ("secret_key", "supervisor_password"):
+        if settings.is_production and len(getattr(settings, name)) < SHORTEST_SECRET:
+            raise ConfigError(f"{name.upper()}: must have at least {SHORTEST_SECRET} characters in production")
+    return settings
 
 
 _in_force: list[Settings] = []
@@ -164,80 +128,6 @@ def use(settings: Settings) -> None:
 def settings() -> Settings:
     """The settings of this process."""
     return _in_force[0]
-
-
-def _database_url(read: _Reader, data_dir: Path) -> URL:
-    """`DATABASE_URL`, or one made of the `DB_…` settings, or SQLite under the data directory."""
-    url = read.read("DATABASE_URL", None, _parse_database_url, "a postgresql:// or sqlite:/// URL", secret=True)
-    if url is not None:
-        return url
-    kind = read.choice("DB_TYPE", "sqlite", ("sqlite", "postgresql"))
-    if kind == "sqlite":
-        return URL.create("sqlite", database=str(data_dir / "accepted.db"))
-    return URL.create(
-        "postgresql+psycopg",
-        username=read.text("DB_USER"),
-        password=read.text("DB_PASSWORD"),
-        host=read.text("DB_HOST", "127.0.0.1"),
-        port=read.number("DB_PORT", 5432, 1, 65535),
-        database=read.text("DB_NAME", "accepted"),
-    )
-
-
-def _parse_database_url(value: str) -> URL:
-    if value.startswith("postgres://"):  # the spelling that hosting services hand out
-        value = "postgresql" + value.removeprefix("postgres")
-    url = make_url(value)
-    kind = url.get_backend_name()
-    if kind == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if kind != "sqlite" or not url.database or url.database == ":memory:":
-        raise ValueError("several processes share the database: it must be PostgreSQL or an SQLite file")
-    return url
-
-
-def _parse_redis_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
-        raise ValueError(value)
-    _ = parts.port  # raises for a port that is none
-    return value
-
-
-def _local_redis_url(data_dir: Path) -> str:
-    path = data_dir / "redis" / "redis.sock"
-    if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
-        raise ConfigError(
-            f"DATA_DIR: too long a path for Redis's socket ({len(os.fsencode(path))} bytes, at most "
-            f"{SOCKET_PATH_LIMIT}): choose a shorter one, or set REDIS_URL"
-        )
-    return f"unix://{quote(str(path))}"
-
-
-def _parse_web_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(value)
-    return value.rstrip("/")
-
-
-def _parse_smtp_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0:
-        raise ValueError(value)
-    return value
-
-
-def _secret(read: _Reader, name: str, app_env: str, data_dir: Path) -> str:
-    """The setting itself; in production it must be given, elsewhere it is made once and kept under DATA_DIR."""
-    value = read.text(name)
-    if value is not None:
-        if app_env == "production" and len(value) < 16:
-            raise ConfigError(f"{name}: must have at least 16 characters in production")
-        return value
-    if app_env == "production":
-        raise ConfigError(f"{name}: must be set in production")
-    return kept_secret(data_dir / "secrets" / name.lower())
 
 
 def kept_secret(path: Path) -> str:

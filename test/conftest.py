@@ -11,7 +11,7 @@ from rq.serializers import JSONSerializer
 from servers import PostgresServer, RedisServer
 from sqlalchemy import Engine, event
 
-from app import config, create_app, db, migrate
+from app import config, create_app, db, env, migrate
 from app.helpers import monitoring
 from app.models import Base
 from app.models.job import LANES
@@ -44,7 +44,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
                 url = f"sqlite:///{tmp_path_factory.mktemp('db')}/test.db"
             else:
                 url = request.getfixturevalue("postgres_server").create_database()
-            engine = db.connect(config._parse_database_url(url))
+            engine = db.connect(env.DATABASE_URL.parse(url))
             migrate.upgrade(engine)
             engine.dispose()
             made[kind] = url

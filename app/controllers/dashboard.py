@@ -7,7 +7,6 @@ there would only be rung again. To be rid of a job, cancel it through the API.
 import base64
 import hashlib
 import re
-import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 from redis import Redis, RedisError
-from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq_dashboard import web
 
 from app.config import Settings
@@ -35,7 +34,6 @@ ADDRESS_PARTS = {
     "job_id": r"[\w-]{1,100}",
 }
 INLINE_SCRIPT = re.compile(rb'<script type="text/javascript">(.*?)</script>', re.DOTALL)
-UNREADABLE = (DeserializationError, ValueError, zlib.error)
 
 
 def init(app: Flask, settings: Settings, redis: Redis) -> None:
@@ -92,7 +90,7 @@ def _careful(view: Callable[..., Any]) -> Callable[..., Any]:
             raise Conflict("Only a failed job can be requeued.") from None
         except RedisError:
             raise Unavailable("Redis can't be reached at the moment.") from None
-        except UNREADABLE:
+        except dashboard_data.GARBAGE:
             raise Conflict("What Redis holds there can't be read. The ledger has the job: see /api/v1/jobs.") from None
 
     return careful

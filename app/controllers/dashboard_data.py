@@ -15,7 +15,13 @@ from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobEr
 from rq.job import Job
 from rq_dashboard import web
 
+MOST_REQUEUED = 2000  # about a second of work
 CAN_T_BE_READ = "(can't be read)"
+# What RQ raises over a record that it did not write, or wrote with another serializer.
+GARBAGE = (
+    *(ValueError, TypeError, KeyError, AttributeError, AssertionError, OverflowError, RecursionError),
+    *(zlib.error, DeserializationError),
+)
 
 
 def queues(instance_number: int) -> Response:
@@ -66,7 +72,7 @@ def _row(job_id: str) -> dict[str, Any] | None:
         job = Job.fetch(job_id, connection=_redis())
     except NoSuchJobError:
         return None
-    except ValueError:
+    except GARBAGE:
         return {"id": _html(job_id), "description": CAN_T_BE_READ, "exc_info": None, "created_at": None}
     return {
         "id": _html(job_id),
@@ -83,7 +89,7 @@ def job(instance_number: int, job_id: str) -> Response:
     shown = {
         "id": job.id,
         "origin": job.origin,
-        "status": job.get_status(),
+        "status": _word(job.get_status()),
         "description": job.description,
         "metadata": _read(lambda: json.dumps(_plain(job.meta))),
         "exc_info": _read(lambda: _trace(job)),
@@ -108,7 +114,7 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "name": worker.name,
         "pid": worker.pid,
         "queues": worker.queue_names(),
-        "state": str(worker.get_state()),
+        "state": _word(worker.get_state()),
         "version": worker.version,
         "python_version": worker.python_version,
     }
@@ -127,16 +133,18 @@ def _worker(worker: Worker) -> dict[str, Any]:
 
 
 def requeue_all(queue_name: str) -> Response:
-    """Rings again for every failed job of this queue that Redis still has."""
+    """Rings again for the failed jobs of this queue, the oldest first: as many as a request has time for."""
     registry = Queue(queue_name, connection=_redis()).failed_job_registry
     count = 0
-    for job_id in registry.get_job_ids(cleanup=False):
+    for job_id in registry.get_job_ids(0, MOST_REQUEUED - 1, cleanup=False):
         try:
             requeue_job(job_id, connection=_redis())
             count += 1
-        except (NoSuchJobError, InvalidJobOperation):  # forgotten, or somebody else was first
+        except NoSuchJobError:  # its record has expired
+            registry.remove(job_id)
+        except (InvalidJobOperation, *GARBAGE):  # somebody else was first, or nobody can
             continue
-    return _answer(status="OK", count=count)
+    return _answer(status="OK", count=count, left=registry.get_job_count(cleanup=False))
 
 
 def _redis() -> Redis:
@@ -149,6 +157,11 @@ def _answer(**content: Any) -> Response:
     return response
 
 
+def _word(state: Any) -> str:
+    """RQ's name of a state, by which the page decides what to offer."""
+    return str(getattr(state, "value", state))
+
+
 def _trace(job: Job) -> str | None:
     latest = job.latest_result()
     return latest.exc_string if latest else None
@@ -158,7 +171,7 @@ def _read(part: Callable[[], Any]) -> Any:
     """This part of a record, or a word in its place where it is garbage: one bad part must not hide the others."""
     try:
         return part()
-    except (ValueError, TypeError, KeyError, zlib.error, DeserializationError, RecursionError):
+    except GARBAGE:
         return CAN_T_BE_READ
     except NoSuchJobError:
         return None

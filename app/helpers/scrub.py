@@ -27,13 +27,13 @@ _TEXT_RULES = [
     for pattern, replacement in (
         (r"(://)(?:[^\s/?#:@]{0,200}:[^\s\"'<>]{0,300}|[^\s/?#@]{0,300})@", rf"\1{FILTERED}@"),  # user:password@
         (r"\b(bearer|basic)(?:\s+|%20|\+)[\w.~+/%-]{6,}=*", rf"\1 {FILTERED}"),
-        # A signed token: what it says, perhaps a header, and a signature, which has capitals or digits.
-        (r"(?<![\w-])[\w-]{4,}(?:\.[\w-]{2,})?\.(?=[\w-]*(?-i:[A-Z0-9]))[\w-]{25,}", FILTERED),
+        # A signed token: what it says, perhaps a header, and a signature, which no class or function is named like.
+        (r"(?<![\w-])[\w-]{4,}(?:\.[\w-]{2,})?\.(?=[\w-]*(?-i:[0-9]|[A-Z]{2}))[\w-]{25,}", FILTERED),
         (r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}\.?", FILTERED),  # a JSON Web Token without a signature
         (r"(?<![\w-])(?:whsec|sk|pk)_[\w+/=-]{8,}", FILTERED),
         (r"\b((?:set-)?cookie|authori[sz]ation)([\"']?\s{0,5}[:=]\s{0,5})[^\r\n]+", rf"\1\2{FILTERED}"),
         (
-            rf"({_NAME}[\w.%-]{{0,40}}[\"']?\s{{0,5}}(?:[:=]|=>|%3d|%3a)\s{{0,5}})"
+            rf"({_NAME}[\w.%-]{{0,40}}[\"']?\s{{0,5}}(?:=>|[:=]|%3d|%3a)\s{{0,5}})"
             r"(?!\[FILTERED)b?(?:\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?|[^\s,;&)}\]\"']+)",
             rf"\1{FILTERED}",
         ),

@@ -29,7 +29,9 @@ def _describe(request: Request) -> dict[str, Any]:
     component, _, action = (request.endpoint or "").rpartition(".")
     query = {name: FILTERED if is_sensitive(name) else values for name, values in request.args.lists()}
     return {
-        "url": request.host_url.rstrip("/") + _path(request) + (f"?{urlencode(query, doseq=True)}" if query else ""),
+        "url": request.host_url.rstrip("/")
+        + _path(request)
+        + (f"?{urlencode(query, doseq=True, safe='[]')}" if query else ""),
         "component": component,
         "action": action or request.path,
         "params": {**(request.view_args or {}), **query},

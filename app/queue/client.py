@@ -34,7 +34,7 @@ def enqueue(
     kind.check(args)
     moment = now()
     run_at = at or (moment + in_ if in_ else moment)
-    values = {
+    values: dict[str, Any] = {
         "id": new_id(),
         "type": kind.name,
         "queue": kind.queue,
@@ -44,18 +44,26 @@ def enqueue(
         "max_attempts": kind.max_attempts,
         "run_at": run_at,
         "scheduled_at": run_at if at or in_ else None,
-        "account_id": context.get().account_id,
-        "request_id": context.get().request_id,
-        "target_type": target.__class__.__name__.lower() if target else None,
-        "target_id": target.id if target else None,
+        **_asker(),
+        **_target(target),
     }
-    if unique is None:
-        job = Job(**values)
-        session.add(job)
-        session.flush()
-    else:
-        job = _insert_or_find(values)
+    job = _insert(values) if unique is None else _insert_or_find(values)
     outbox.ring_after_commit(job)
+    return job
+
+
+def _asker() -> dict[str, Any]:
+    return {"account_id": context.get().account_id, "request_id": context.get().request_id}
+
+
+def _target(row: NumberedModel | None) -> dict[str, Any]:
+    return {"target_type": row.__class__.__name__.lower(), "target_id": row.id} if row else {}
+
+
+def _insert(values: dict[str, Any]) -> Job:
+    job = Job(**values)
+    session.add(job)
+    session.flush()
     return job
 
 

@@ -9,8 +9,13 @@ from app import create_app
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/api/v1/foo"), ("GET", "/api/v2/foo"), ("POST", "/api/v1/bar")]
-    + [("POST", "/api/v1/baz"), ("GET", "/api/v1/fail")],
+    [
+        ("GET", "/api/v1/foo"),
+        ("GET", "/api/v2/foo"),
+        ("POST", "/api/v1/bar"),
+        ("POST", "/api/v1/baz"),
+        ("GET", "/api/v1/fail"),
+    ],
 )
 def test_token_is_needed(client, method, path):
     assert client.open(path, method=method).status_code == 401

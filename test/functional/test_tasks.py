@@ -199,8 +199,6 @@ def test_list_filters(alice):
         "sort=text",
         "page_token=x",
         "page_token=%00",
-    ]
-    + [
         "done=maybe",
         "due_before=x",
         "event_id=x",

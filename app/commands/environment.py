@@ -1,0 +1,204 @@
+"""Makes the environment `.venv`: pinned packages, checked by their hashes, with nothing on the machine but Python.
+
+Standard library only, and nothing of `app`: `run.py` loads this file before any package is there.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "accepted.stamp"  # written last: without it, the environment is half made
+BASE = ("requirements-pip.txt", "requirements.txt")
+DEFAULT_INDEX = "https://pypi.org/simple"
+
+
+class SetupError(Exception):
+    """The environment can't be made. The message says what is missing."""
+
+
+def is_ready() -> bool:
+    return _read(STAMP) == _fingerprint(*BASE)
+
+
+def make() -> None:
+    """Makes the environment anew, unless another start has just done so."""
+    with _lock():
+        if is_ready():
+            return
+        with _progress("Setting up .venv (once)"):
+            shutil.rmtree(VENV, ignore_errors=True)
+            _make_venv()
+            with tempfile.TemporaryDirectory(dir=VENV) as scratch:
+                _install(_first_pip(Path(scratch)), BASE)
+            STAMP.write_text(_fingerprint(*BASE))
+
+
+def add(extra: str) -> None:
+    """Adds requirements-<extra>.txt to the environment we are in, once."""
+    file = f"requirements-{extra}.txt"
+    stamp, wanted = Path(sys.prefix) / f"accepted-{extra}.stamp", _fingerprint(*BASE, file)
+    with _lock():
+        if _read(stamp) != wanted:
+            with _progress(f"Adding {file} (once)"):
+                _install([sys.executable, "-I", "-m", "pip"], (file,))
+                stamp.write_text(wanted)
+    importlib.invalidate_caches()
+
+
+def _fingerprint(*files: str) -> str:
+    """Changes with the requirements, with the interpreter, and with the place: a moved environment does not work."""
+    digest = hashlib.sha256()
+    for part in (sys.version, os.path.realpath(sys._base_executable), str(VENV)):  # type: ignore[attr-defined]
+        digest.update(part.encode() + b"\0")
+    for name in files:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """One set-up at a time. The lock is on a file that is there anyway, and ends with the process that holds it."""
+    with (ROOT / "requirements.txt").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another run is setting up .venv: waiting for it …", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """One line that counts the seconds on a terminal."""
+    start, done = time.monotonic(), threading.Event()
+
+    def tick() -> None:
+        while not done.wait(1):
+            print(f"\r{text} … {time.monotonic() - start:.0f} s", end="", flush=True)
+
+    print(f"{text} …", end="", flush=True)
+    if sys.stdout.isatty():
+        threading.Thread(target=tick, daemon=True).start()
+    try:
+        yield
+        done.set()
+        print(f"\r{text} … done in {time.monotonic() - start:.0f} s", flush=True)
+    except BaseException:
+        done.set()
+        print(flush=True)
+        raise
+
+
+def _make_venv() -> None:
+    """Without pip: that part is what a Debian without python3-venv can't do, and the slowest."""
+    try:
+        import venv  # noqa: PLC0415  # missing on a machine that has only python3-minimal
+
+        venv.create(VENV, with_pip=False, symlinks=True)
+    except ImportError:
+        raise SetupError("this Python has no `venv` module: install Python completely (Debian: python3)") from None
+    except OSError as error:
+        raise SetupError(f"can't make {VENV}: {error.strerror or error}") from None
+
+
+def _first_pip(scratch: Path) -> list[str]:
+    """A pip to begin with: the one that Python carries for `ensurepip`, an installed one, or one from the index."""
+    if wheel := _bundled_pip():
+        return [str(PYTHON), "-I", f"{wheel}/pip"]
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+    return [str(PYTHON), "-I", f"{_download_pip(scratch)}/pip"]
+
+
+def _bundled_pip() -> Path | None:
+    try:
+        ensurepip = importlib.import_module("ensurepip")
+    except ImportError:
+        return None
+    folders = [Path(str(ensurepip.__file__)).parent / "_bundled", Path("/usr/share/python-wheels")]
+    return next((wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl"))), None)
+
+
+def _download_pip(folder: Path) -> Path:
+    """Pip's own wheel, of the version and with the hash that requirements-pip.txt names."""
+    pinned = (ROOT / "requirements-pip.txt").read_text()
+    version = re.findall(r"^pip==(\S+)", pinned, re.MULTILINE)[0]
+    name = f"pip-{version}-py3-none-any.whl"
+    index = os.environ.get("PIP_INDEX_URL", DEFAULT_INDEX).rstrip("/") + "/pip/"
+    try:
+        links = re.findall(r"""href=["']([^"']+)""", _fetch(index).decode())
+        address = next((link for link in links if urllib.parse.urlsplit(link).path.endswith(f"/{name}")), None)
+        content = _fetch(urllib.parse.urldefrag(urllib.parse.urljoin(index, address)).url) if address else b""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise SetupError(f"there is no pip here, and {index} can't be reached: {reason}") from None
+    if f"sha256:{hashlib.sha256(content).hexdigest()}" not in pinned:
+        raise SetupError(f"there is no pip here, and {index} has no {name} with the right hash")
+    wheel = folder / name
+    wheel.write_bytes(content)
+    return wheel
+
+
+def _fetch(address: str) -> bytes:
+    if not address.startswith(("https://", "http://", "file://")):
+        raise ValueError(f"unknown kind of address: {address}")
+    # A bare machine has no certificates to check against, and need not: the hash decides what is used.
+    anyone = ssl._create_unverified_context()  # noqa: S323
+    with urllib.request.urlopen(address, timeout=30, context=anyone) as answer:  # noqa: S310  # checked above
+        return bytes(answer.read())
+
+
+def _install(pip: list[str], files: tuple[str, ...]) -> None:
+    words = [word for name in files for word in ("-r", str(ROOT / name))]
+    # No cache: nothing is left outside the clone. Compiling with every processor, below, takes half of pip's time.
+    options = ["--quiet", "--no-cache-dir", "--no-input", "--disable-pip-version-check", "--no-compile"]
+    env = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_PREFIX", "PYTHONHOME")}
+    env["PIP_USER"] = "0"  # a user's own pip settings must not lead the packages elsewhere
+    result = subprocess.run(  # noqa: S603  # our own words
+        [*pip, "install", "--require-hashes", *options, *words],
+        env=env,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if result.returncode != 0:
+        lines = result.stdout.decode(errors="replace").splitlines()
+        raise SetupError(f"pip could not install {' and '.join(files)}: {_reason(lines)}")
+    skipped = r"/pip/|/tests?/"  # used once, or never
+    compiling = [str(PYTHON), "-I", "-m", "compileall", "-qq", "-j", "0", "-x", skipped, str(VENV / "lib")]
+    subprocess.run(compiling, check=False, stdout=subprocess.DEVNULL)  # noqa: S603  # what fails is compiled later
+
+
+def _reason(lines: list[str]) -> str:
+    """The lines of pip's output that say why: the network, or what it calls an error."""
+    unreachable = re.compile("NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|Network is unreach")
+    if any(unreachable.search(line) for line in lines):
+        return "the package index can't be reached (PIP_INDEX_URL names another one)"
+    first = next((number for number, line in enumerate(lines) if line.startswith("ERROR:")), -5)
+    return "\n".join(lines[first:]).removeprefix("ERROR: ") or "pip gave no reason"

@@ -1,0 +1,43 @@
+"""`run.py test`: lint, types and all tests. With arguments only pytest, which gets them: `run.py test -k tasks`."""
+
+import os
+import subprocess
+import sys
+
+from app.commands import binaries, environment
+from app.config import ROOT
+
+CHECKS = {
+    "ruff check": ["ruff", "check", "--quiet", "."],
+    "ruff format": ["ruff", "format", "--check", "--quiet", "."],
+    "mypy": ["mypy", "--no-error-summary"],
+}
+MOST_PROCESSES = 8  # each brings its own servers
+
+
+def main(arguments: list[str]) -> int:
+    install()
+    if arguments:
+        return run("pytest", *arguments)
+    failed = [name for name, words in CHECKS.items() if run(*words) != 0]
+    processes = min(os.cpu_count() or 1, MOST_PROCESSES)
+    # The tests' own closing line comes last, unless something else is wrong.
+    if run("pytest", "-n", str(processes), "--dist", "loadgroup") != 0:
+        failed.append("pytest")
+    if failed:
+        print(f"accepted: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def install() -> None:
+    """What the tests need beyond the server's own needs; servers only where the machine has none."""
+    environment.add("dev")
+    if binaries.redis_binary() is None:
+        environment.add("redis")
+    if not os.environ.get("TEST_DATABASE_URL", "").strip() and binaries.postgres_bindir() is None:
+        environment.add("postgres")
+
+
+def run(module: str, *words: str) -> int:
+    sys.stdout.flush()
+    return subprocess.run([sys.executable, "-m", module, *words], cwd=ROOT, check=False).returncode  # noqa: S603

@@ -1,0 +1,98 @@
+"""Typed values out of the environment. A `Kind` says what a setting must be, and takes it or refuses it in one line
+that names the setting."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import ConfigError
+
+FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+Default = Callable[[str, dict[str, Any], Mapping[str, str]], Any]  # (name, the settings before it, the environment)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value must be, in words, and the function that makes it of a text or raises ValueError."""
+
+    wanted: str
+    parse: Callable[[str], Any]
+    secret: bool = False  # a refusal does not repeat it
+
+    def read(self, name: str, text: str) -> Any:
+        try:
+            return self.parse(text)
+        except (ValueError, ArgumentError):
+            got = "" if self.secret else f", got {text!r}"
+            raise ConfigError(f"{name}: must be {self.wanted}{got}") from None
+
+
+def setting(kind: Kind, default: Any = None) -> Any:
+    """A dataclass field that `read_all` fills. `default` is a value, or a function of what was read before it."""
+    return field(repr=not kind.secret, metadata={"kind": kind, "default": default})
+
+
+def take(name: str, kind: Kind, default: Any, values: dict[str, Any], env: Mapping[str, str]) -> Any:
+    """One setting; an empty one counts as unset."""
+    given = env.get(name, "").strip()
+    if "\0" in given or "\n" in given:
+        raise ConfigError(f"{name}: must be a single line")
+    if given:
+        return kind.read(name, given)
+    return default(name, values, env) if callable(default) else default
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _parse_number(low: int, high: int) -> Callable[[str], int]:
+    return lambda t: int(t) if t.isascii() and t.isdigit() and low <= int(t) <= high else _refuse(t)
+
+
+def number(low: int, high: int) -> Kind:
+    return Kind(f"a whole number from {low} to {high}", _parse_number(low, high))
+
+
+def choice(*choices: str, change: Callable[[str], str] = str) -> Kind:
+    return Kind(" or ".join(choices), lambda text: choices[choices.index(change(text))])
+
+
+def _parse_database_url(text: str) -> URL:
+    if text.startswith("postgres://"):  # the spelling that hosting services hand out
+        text = "postgresql" + text.removeprefix("postgres")
+    found = make_url(text)
+    kind = found.get_backend_name()
+    if kind == "postgresql":
+        return found.set(drivername="postgresql+psycopg")
+    # Several processes share the database: one in memory is no use to them.
+    return found if kind == "sqlite" and found.database not in (None, "", ":memory:") else _refuse(text)
+
+
+def _parse_url(*schemes: str, needs_host: bool = True) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        there = parts.hostname or (not needs_host and parts.path)
+        if parts.scheme not in schemes or not there or parts.port == 0:  # .port raises for one that is none
+            raise ValueError(text)
+        return text.rstrip("/")
+
+    return parse
+
+
+TEXT = Kind("a line of text", str)
+SECRET = Kind("a line of text", str, secret=True)
+FLAG = Kind("true or false", lambda text: FLAGS[text.lower()] if text.lower() in FLAGS else _refuse(text))
+PATH = Kind("a path", lambda text: Path(text).expanduser().absolute())
+PORT = number(1, 65535)
+WEB_URL = Kind("an http:// or https:// URL", _parse_url("http", "https"))
+SMTP_URL = Kind("an smtp:// or smtps:// URL", _parse_url("smtp", "smtps"), secret=True)
+REDIS_URL = Kind(
+    "a redis://, rediss:// or unix:// URL", _parse_url("redis", "rediss", "unix", needs_host=False), secret=True
+)
+DATABASE_URL = Kind("a postgresql:// or sqlite:///file URL", _parse_database_url, secret=True)

@@ -1,0 +1,49 @@
+"""What the tests of alerts share: an environment that reports to a collector, an exception, and a secret to look for."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from collector import Collector
+
+from app import config
+from app.helpers import monitoring
+
+CANARY = uuid.uuid4().hex + "Xy"  # never in a source line, which notices show
+
+
+def environment(collector: Collector, folder: Path) -> dict[str, str]:
+    return {
+        "APP_ENV": "test",
+        "DATA_DIR": str(folder),
+        "SECRET_KEY": f"key-{CANARY}",
+        "HONEYBADGER_API_KEY": "hb-key",
+        "HONEYBADGER_ENDPOINT": collector.url,
+    }
+
+
+@contextmanager
+def reporting_to(collector: Collector, folder: Path) -> Iterator[config.Settings]:
+    """This process reports to the collector, from an empty queue to an empty queue."""
+    settings = config.load(environment(collector, folder))
+    monitoring.configure(settings)
+    monitoring._start_afresh()
+    yield settings
+    collector.status, collector.silent = 201, False
+    assert monitoring.flush(10)
+    monitoring.configure(replace(settings, honeybadger_api_key=None))
+
+
+def fall(text: str = "the floor is gone") -> None:
+    raise LookupError(text)
+
+
+def fallen(text: str = "the floor is gone") -> LookupError:
+    """An exception that was raised, so that it has a traceback."""
+    try:
+        fall(text)
+    except LookupError as error:
+        return error
+    raise AssertionError

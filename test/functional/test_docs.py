@@ -1,0 +1,86 @@
+"""The documentation is true: its requests are sent, and every route is among them."""
+
+import json
+import re
+
+import pytest
+from flask import Flask
+
+from app.config import ROOT
+
+REFUSED = {"/api/v1/fail": 500, "/readyz": 503}  # a bug on purpose; no relay or worker runs beside this test
+
+
+def readme_requests() -> list[tuple[str, str, str]]:
+    """(method, path, body) of each curl in the README."""
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    return re.findall(r"curl -X (\w+) http://127\.0\.0\.1:5000(\S+).*?-d '([^']+)'", text)
+
+
+def http_file() -> list[tuple[str, str, str, str | None]]:
+    """(name, method, path, body) of each request in requests.http."""
+    found = []
+    for block in re.split(r"^###.*\n", (ROOT / "requests.http").read_text(), flags=re.MULTILINE):
+        line = re.search(r"^(GET|POST|PUT|PATCH|DELETE) \{\{host\}\}(\S+)$", block, re.MULTILINE)
+        if line:
+            name = re.search(r"# @name (\w+)", block)
+            body = re.search(r"\n\n(\{.*)", block, re.DOTALL)
+            found.append((name[1] if name else "", line[1], line[2], body[1].strip() if body else None))
+    return found
+
+
+def filled(text: str, values: dict) -> str:
+    return re.sub(r"\{\{([\w.]+)\}\}", lambda found: str(values[found[1]]), text)
+
+
+def test_requests_of_the_readme_work_as_written(client):
+    answers, token = [], ""
+    for method, path, body in readme_requests():
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answers.append(client.open(path, method=method, data=body, content_type="application/json", headers=headers))
+        token = token or answers[-1].json["token"]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    text = (ROOT / "README.md").read_text()
+    for answer in answers:
+        assert all(f'"{name}":' in text for name in answer.json)
+
+
+def test_every_request_of_the_file_is_answered_well_and_every_route_is_there(app: Flask, client):
+    values = {"email": "alice@example.com", "password": "correct horse"}
+    routes = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not rule.rule.startswith(("/internal", "/static"))
+    }
+    seen = set()
+    adapter = app.url_map.bind("127.0.0.1")
+    task_id = ""
+    for name, method, path, body in http_file():
+        sent = filled(path, values)
+        if sent.startswith("/task/"):  # the number of whatever task there is
+            sent = f"/task/{task_id}"
+        data = filled(body, values) if body else None
+        headers = {"Authorization": values["token"]} if "token" in values else {}
+        answer = client.open(sent, method=method, data=data, content_type="application/json", headers=headers)
+        assert answer.status_code == REFUSED.get(sent, answer.status_code), sent
+        assert answer.status_code < 400 or sent in REFUSED, f"{method} {sent}: {answer.text}"
+        rule, _ = adapter.match(sent.partition("?")[0], method=method, return_rule=True)
+        seen.add(f"{method} {rule.rule}")
+        if name:
+            values |= {f"{name}.response.body.{key}": value for key, value in answer.json.items()}
+            values["token"] = values.get("authenticate.response.body.token")
+        if sent == "/task":
+            task_id = answer.json["result"]["id"]
+    assert routes - seen == set()
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
+def test_links_between_documents_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_json_of_the_documents_is_json():
+    for _method, _path, body in readme_requests():
+        assert json.loads(body)
