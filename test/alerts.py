@@ -1,4 +1,4 @@
-"""What the tests of alerts share: an environment that reports to a collector, an exception, and a secret to look for."""
+"""What the tests of alerts share: settings that report to a collector, an exception, a secret to look for."""
 
 import uuid
 from collections.abc import Iterator

@@ -101,6 +101,12 @@ def _handler_of(collector: Collector) -> type[BaseHTTPRequestHandler]:
             except OSError:  # the client lost its patience
                 self.close_connection = True
 
+        def do_GET(self) -> None:
+            """Where a redirected POST would end: politely, and with the notice lost."""
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 

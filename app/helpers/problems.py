@@ -41,7 +41,8 @@ def problem(error: AppError) -> Response:
         body = error.to_problem(settings().public_url)
         body |= {"instance": request.path, "request_id": context.get().request_id}
         kind = "application/problem+json"
-    return Response(json.dumps(body), error.status, error.headers, content_type=kind)
+    # ASCII: a refusal may quote what no encoding can carry.
+    return Response(json.dumps(body, ensure_ascii=True), error.status, error.headers, content_type=kind)
 
 
 def _of_the_framework(error: HTTPException) -> Response:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from email_validator import EmailNotValidError, validate_email
 from flask import json, request
@@ -88,7 +89,8 @@ def _refuse_constant(name: str) -> Any:
 
 def pointer(path: Any) -> str:
     """A JSON Pointer in URI fragment form: `#/guests/0/email`."""
-    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "#" + "".join("/" + quote(part, safe="~!$&'()*+,;=:@", errors="surrogatepass") for part in parts)
 
 
 def _unstorable(value: Any, path: tuple[Any, ...] = ()) -> list[dict[str, str]]:

@@ -28,10 +28,9 @@ def _describe(request: Request) -> dict[str, Any]:
     """What was asked, without body, cookies and tokens."""
     component, _, action = (request.endpoint or "").rpartition(".")
     query = {name: FILTERED if is_sensitive(name) else values for name, values in request.args.lists()}
+    asked = urlencode(query, doseq=True, safe="[]")
     return {
-        "url": request.host_url.rstrip("/")
-        + _path(request)
-        + (f"?{urlencode(query, doseq=True, safe='[]')}" if query else ""),
+        "url": request.host_url.rstrip("/") + _path(request) + (f"?{asked}" if asked else ""),
         "component": component,
         "action": action or request.path,
         "params": {**(request.view_args or {}), **query},

@@ -106,7 +106,7 @@ def take_back_lost() -> None:
         )
         doorbell.forget([job.id], job.queue)
         if status == "failed":
-            runner.report(job.id, job.attempt, job.type, job.args, JobFailed(f"{job.type} killed its worker"))
+            runner.report(job, JobFailed(f"{job.type} killed its worker"))
 
 
 def report_unreported() -> None:
@@ -114,7 +114,7 @@ def report_unreported() -> None:
     missed = (Job.status == "failed", Job.reported_at.is_(None), Job.finished_at <= now() - REPORT_GRACE)
     for job in _rows(select(Job).where(*missed).order_by(Job.finished_at).limit(10)):
         cause = job.history[-1]["error"] if job.history else "unknown"
-        if not runner.report(job.id, job.attempt, job.type, job.args, JobFailed(f"{job.type} failed: {cause}")):
+        if not runner.report(job, JobFailed(f"{job.type} failed: {cause}")):
             return  # the alert service is away; the next look tries again
 
 

@@ -107,22 +107,23 @@ def _raised(claim: ledger.Claim, error: Exception) -> Outcome:
     outcome = _settle(ledger.fail(claim, shown, cause, trace), Outcome("failed", error=error))
     if outcome.status == "failed":
         log.error("%s %s failed for good:\n%s", claim.type, claim.id, trace)
-        report(claim.id, claim.attempt, claim.type, claim.args, error)
+        report(claim, error)
     return outcome
 
 
-def report(job_id: str, attempt: int, job_type: str, args: dict[str, Any], error: Exception) -> bool:
+def report(job: ledger.Claim | Job, error: Exception) -> bool:
     """Tells the operators of a final failure and notes that they were told; the relay repeats what did not get out."""
+    kept = ("account_id", "request_id", "attempt", "args")
     taken = monitoring.notify(
         error,
-        context={"job_id": job_id, "job_type": job_type, "attempt": attempt, "args": args},
-        fingerprint=f"{job_type}:{type(error).__name__}",
+        context={"job_id": job.id, "job_type": job.type, **{name: getattr(job, name) for name in kept}},
+        fingerprint=f"{job.type}:{type(error).__name__}",
         tags=("job",),
-        token=str(uuid.uuid5(NAMESPACE, f"{job_id}:{attempt}")),  # the same on a repeat, so that it can be told
+        token=str(uuid.uuid5(NAMESPACE, f"{job.id}:{job.attempt}")),  # the same on a repeat, so that it can be told
         wait=True,
     )
     if taken:
-        statement = update(Job).where(Job.id == job_id, Job.attempt == attempt).values(reported_at=now())
+        statement = update(Job).where(Job.id == job.id, Job.attempt == job.attempt).values(reported_at=now())
         session.execute(statement.execution_options(synchronize_session=False))
         session.commit()
     return taken

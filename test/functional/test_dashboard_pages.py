@@ -186,9 +186,10 @@ def test_pages_hold_each_job_once(client, operator, redis, registry, order):
     assert seen == (ids if order == "asc" else ids[::-1])
 
 
-def test_connections_do_not_grow_with_requests(client, operator, redis):
-    client.get(ROOT + DATA[0], headers=operator)
-    before = redis.info("clients")["connected_clients"]
-    for _ in range(20):
-        client.get(ROOT + DATA[0], headers=operator)
-    assert redis.info("clients")["connected_clients"] <= before
+def test_pages_share_the_one_connection(client, operator, redis):
+    for path in (*PAGES, *DATA):
+        client.get(ROOT + path, headers=operator)
+    before = redis.info("stats")["total_connections_received"]
+    for path in (*PAGES, *DATA) * 2:
+        client.get(ROOT + path, headers=operator)
+    assert redis.info("stats")["total_connections_received"] == before

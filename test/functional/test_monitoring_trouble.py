@@ -1,4 +1,4 @@
-"""Alerts in foul weather, and at the end of a process: nothing breaks, nothing waits for long, nothing is lost unsaid."""
+"""Alerts in foul weather, and at the end of a process: nothing breaks, hangs, or is lost in silence."""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
 """`/api/v1/tasks`, and the reminders that follow a task's due date."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,12 +94,14 @@ def test_unknown_id_is_404(alice, task_id):
         ({"text": "x", "event_id": 1.0}, "#/event_id"),
         ({"text": "x", "colour": "red"}, "#/colour"),
         ({"text": "x", "user_id": 1}, "#/user_id"),
+        ({"text": "x", "\ud800": 1}, "#/%ED%A0%80"),
+        ({"text": "x", "a/b~c d": 1}, "#/a~1b~0c%20d"),
         ([], "#"),
         ("text", "#"),
     ],
 )
 def test_bad_body_is_refused_and_nothing_is_written(alice, body, pointer):
-    answer = alice.post("/api/v1/tasks", json=body)
+    answer = alice.post("/api/v1/tasks", data=json.dumps(body), content_type="application/json")
     assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
     assert pointer in [error["pointer"] for error in answer.json["errors"]]
