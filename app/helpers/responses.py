@@ -76,3 +76,4 @@ def _end(response: Response) -> Response:
 def _close(_error: Any) -> None:
     db.session.remove()
     db.read_only.set(False)
+    context.current.set(context.Context())

@@ -23,6 +23,10 @@ class LeaseLost(Stopped):
     """The job belongs to another worker by now; what this one did since its last checkpoint counts for nothing."""
 
 
+class Interrupted(Stopped):
+    """The worker has to go, and the grace period is over."""
+
+
 def checkpoint(
     done: int | None = None, total: int | None = None, *, failed: int = 0, message: str | None = None
 ) -> None:

@@ -29,12 +29,12 @@ class Outcome:
 
     status: str
     result: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     retry_seconds: float = 0
 
 
 def run(claim: ledger.Claim) -> Outcome:
-    """Runs the attempt and writes down how it ended. Raises only what ends the process."""
+    """Runs the attempt and writes down how it ended. Raises only if that can't be written."""
     context.current.set(
         context.Context(claim.request_id, claim.account_id, claim.id, claim.type, claim.attempt),
     )
@@ -68,13 +68,12 @@ def _attempt(claim: ledger.Claim) -> Outcome:
     except attempt.LeaseLost:
         session.rollback()
         return Outcome("lost")
-    except Exception as error:
+    except attempt.Interrupted:
+        session.rollback()
+        return _settle(ledger.give_back(claim, "The worker had to stop"), Outcome("queued"))
+    except BaseException as error:  # sys.exit() in a job is a failure like any other
         session.rollback()
         return _raised(claim, error)
-    except BaseException:
-        session.rollback()
-        _settle(ledger.give_back(claim, "The worker had to stop"), Outcome("queued"))
-        raise
     return Outcome("succeeded", result)
 
 
@@ -87,7 +86,7 @@ def _settle(moved: bool, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _raised(claim: ledger.Claim, error: Exception) -> Outcome:
+def _raised(claim: ledger.Claim, error: BaseException) -> Outcome:
     """Another try later, or the final failure: then the operators are told, once."""
     shown = error if isinstance(error, AppError) else JobFailed()
     cause = type(error).__name__
@@ -111,7 +110,7 @@ def _raised(claim: ledger.Claim, error: Exception) -> Outcome:
     return outcome
 
 
-def report(job: ledger.Claim | Job, error: Exception) -> bool:
+def report(job: ledger.Claim | Job, error: BaseException) -> bool:
     """Tells the operators of a final failure and notes that they were told; the relay repeats what did not get out."""
     kept = ("account_id", "request_id", "attempt", "args")
     taken = monitoring.notify(

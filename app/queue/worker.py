@@ -27,13 +27,14 @@ from sqlalchemy.exc import DBAPIError
 from app.db import session
 from app.models.base import now
 from app.models.job import LANES
-from app.queue import adoption, ledger, runner
+from app.queue import adoption, attempt, ledger, runner
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.5  # a quarter of a lease
 REDIS_TTL_SECONDS = 30  # RQ takes a worker that was silent for this long (and a minute) off its list
 RECONNECT_SECONDS = 0.5
+GRACE_SECONDS = 5  # for the job in hand when the worker has to go; supervisord kills after 7
 
 
 class LedgerJob(RqJob):
@@ -48,7 +49,7 @@ class LedgerJob(RqJob):
         self.outcome = outcome = runner.run(self.claim)
         if outcome.status == "retrying":
             return Retry(max=1_000_000, interval=max(1, round(outcome.retry_seconds)))  # the ledger counts, not RQ
-        if outcome.error is not None:
+        if isinstance(outcome.error, Exception):
             raise outcome.error
         if outcome.status != "succeeded":
             raise NotFinished(outcome.status)
@@ -57,7 +58,7 @@ class LedgerJob(RqJob):
 
 
 class NotFinished(Exception):
-    """The attempt ended without an end of the job: it was canceled, or is somebody else's by now."""
+    """The attempt did not end the job: it was canceled, given back, or is somebody else's by now. Or sys.exit() did it."""
 
 
 class Heart(threading.Thread):
@@ -97,8 +98,18 @@ class LedgerWorker(SimpleWorker):
         self.stopping = False
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal: the job in hand may finish, within the grace period."""
         self.stopping = True
+        end_of_grace = threading.Timer(GRACE_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+        end_of_grace.daemon = True
+        end_of_grace.start()
         super().request_stop(signum, frame)
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The second signal: the job in hand goes back to its queue, uncharged."""
+        if attempt.running.get() is not None:
+            raise attempt.Interrupted
+        super().request_force_stop(signum, frame)
 
     def execute_job(self, job: LedgerJob, queue: Queue) -> None:
         """Claims what was popped; a job that is not to be had (rung twice, canceled) costs nothing more."""

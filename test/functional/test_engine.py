@@ -14,7 +14,7 @@ from app.db import session
 from app.errors import NotFound
 from app.models import Job, Recurrence, User
 from app.models.base import now
-from app.queue import checkpoint, doorbell, enqueue, job, ledger, recurrences, registry, relay, runner
+from app.queue import attempt, checkpoint, doorbell, enqueue, job, ledger, recurrences, registry, relay, runner
 
 calls: list = []
 
@@ -223,6 +223,16 @@ def test_result_that_is_no_json_is_a_failure(work):
     assert row(job_id).status == "retrying"
 
 
+def test_job_that_ends_its_process_is_a_failure(work):
+    @job()
+    def leave() -> None:
+        raise SystemExit(0)
+
+    job_id = ask("leave")
+    work()
+    assert (row(job_id).status, row(job_id).charged) == ("retrying", 1)
+
+
 def test_failed_job_leaves_none_of_its_writes(work):
     ask("write_then_fail", email="half@x")
     work()
@@ -302,11 +312,10 @@ def test_worker_that_has_to_stop_gives_its_job_back_uncharged(monkeypatch):
     session.commit()
 
     def stop() -> None:
-        raise SystemExit
+        raise attempt.Interrupted
 
     monkeypatch.setitem(globals(), "meddle", stop)
-    with pytest.raises(SystemExit):
-        runner.run(claim)
+    assert runner.run(claim).status == "queued"
     found = row(job_id)
     assert (found.status, found.charged, found.crashes) == ("queued", 0, 0)
 

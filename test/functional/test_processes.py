@@ -1,5 +1,6 @@
 """The real thing: `run.py up` and what supervisord runs, killed in every way."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -54,10 +55,13 @@ class Copy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in [*self.processes("supervisord"), *self.processes()]:
-            process.kill()
-        self.process.kill()
+        left = [psutil.Process(self.process.pid)] if self.process.poll() is None else []
+        left += [*self.processes("supervisord"), *self.processes()]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait()
+        wait_for(lambda: not self.processes(), self.logs)
         shutil.rmtree(self.folder)
 
     def is_ready(self) -> bool:
