@@ -58,7 +58,7 @@ class LedgerJob(RqJob):
 
 
 class NotFinished(Exception):
-    """The attempt did not end the job: it was canceled, given back, or is somebody else's by now. Or sys.exit() did it."""
+    """The attempt did not end the job: it was canceled, given back, or is somebody else's by now; or sys.exit() did."""
 
 
 class Heart(threading.Thread):
