@@ -118,6 +118,12 @@ class JobCanceled(AppError):
     status, slug, title = 409, "job-canceled", "Job canceled"
 
 
+class PreconditionFailed(AppError):
+    """The resource was changed since you read it: its ETag is another one than `If-Match` says."""
+
+    status, slug, title = 412, "precondition-failed", "Precondition failed"
+
+
 class PayloadTooLarge(AppError):
     """The body is too large."""
 

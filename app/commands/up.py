@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     start = time.monotonic()
     if arguments:
         raise ConfigError(f"up takes no arguments, got: {' '.join(arguments)}")
+    os.umask(0o027)  # people's data: whatever this and its children write is no business of other users
     settings = config.load()
     stack = Stack(settings)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -50,13 +51,20 @@ def main(arguments: list[str]) -> int:
     if stack.wait_until_ready(lambda text: print(f"accepted: {text}", file=sys.stderr)):
         url = f"http://{local_host(settings)}:{settings.port}"
         seconds, password = time.monotonic() - start, password_place(settings)
-        print(BANNER.format(settings=settings, url=url, password=password, seconds=seconds), flush=True)
+        show(BANNER.format(settings=settings, url=url, password=password, seconds=seconds))
     code = stack.wait()
     os.close(claim)
     if stack.stopping:
         return 0
     print(f"accepted: supervisord ended ({code}); its log: {settings.log_dir}/supervisord.log", file=sys.stderr)
     return 1
+
+
+def show(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever read our output has gone; the server goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_ports(settings: Settings) -> None:

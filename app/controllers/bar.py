@@ -2,12 +2,15 @@
 
 from flask import Blueprint, Response, jsonify
 
-from app.helpers.validation import read_body
-from app.schemas.examples import bar as schema
+from app.helpers.declare import gives, takes
+from app.schemas import examples as schemas
 
 bp = Blueprint("bar", __name__, url_prefix="/api/v1/bar")
 
 
 @bp.post("")
-def create() -> Response:
-    return jsonify({"hello": read_body(schema)["name"]})
+@takes(schemas.bar)
+@gives(200, schemas.hello)
+def create(body: dict[str, str]) -> Response:
+    """Say hello to whom the body names."""
+    return jsonify({"hello": body["name"]})

@@ -2,14 +2,17 @@
 
 from flask import Blueprint, Response
 
+from app.helpers.declare import gives, takes
 from app.helpers.responses import accepted
-from app.helpers.validation import read_body
 from app.queue import enqueue
-from app.schemas.examples import baz as schema
+from app.schemas import examples, jobs
 
 bp = Blueprint("baz", __name__, url_prefix="/api/v1/baz")
 
 
 @bp.post("")
-def create() -> Response:
-    return accepted(enqueue("examples.count", to=read_body(schema).get("to", 3)))
+@takes(examples.baz)
+@gives(202, jobs.shown, "Location", "Retry-After")
+def create(body: dict[str, int]) -> Response:
+    """Count, in the background."""
+    return accepted(enqueue("examples.count", to=body.get("to", 3)))

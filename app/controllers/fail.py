@@ -7,5 +7,6 @@ bp = Blueprint("fail", __name__, url_prefix="/api/v1/fail")
 
 @bp.get("")
 def index() -> Response:
+    """Fail, on purpose."""
     settings: dict[str, str] = {}
     return jsonify(settings["a key that nobody set"])

@@ -6,6 +6,8 @@ from flask import Blueprint, Response, current_app, jsonify, render_template
 
 from app.errors import NotFound, problem_types
 from app.helpers.auth import public
+from app.helpers.declare import gives
+from app.schemas import root as schemas
 from app.services.readiness import missing
 
 bp = Blueprint("root", __name__)
@@ -13,12 +15,15 @@ bp = Blueprint("root", __name__)
 
 @bp.get("/")
 @public
+@gives(200, media_type="text/html")
 def index() -> str:
+    """What this server is, with links."""
     return render_template("home.html", examples=current_app.config["EXAMPLES"])
 
 
 @bp.get("/healthz")
 @public
+@gives(200, schemas.alive)
 def healthz() -> Response:
     """The process answers."""
     return jsonify({"status": "ok"})
@@ -26,6 +31,8 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 @public
+@gives(200, schemas.ready)
+@gives(503, schemas.ready)
 def readyz() -> tuple[Response, int]:
     """Everything that a request and its job need is there; else 503 with the list of what is not."""
     wrong = missing(current_app.extensions["accepted.engine"])
@@ -35,7 +42,9 @@ def readyz() -> tuple[Response, int]:
 
 @bp.get("/problems/<slug>")
 @public
+@gives(200, media_type="text/html")
 def problem(slug: str) -> str:
+    """What a type of problem means."""
     kind = problem_types().get(slug)
     if kind is None:
         raise NotFound

@@ -1,10 +1,12 @@
 """To-dos: `/api/v1/tasks`."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g
 
-from app.helpers.pages import flag, moment, page
-from app.helpers.responses import nothing, shown
-from app.helpers.validation import read_body
+from app.helpers.declare import gives, lists, takes
+from app.helpers.pages import flag, moment, number
+from app.helpers.responses import find, nothing, shown
 from app.models import Task
 from app.schemas import tasks as schemas
 from app.services import tasks
@@ -16,39 +18,52 @@ FILTERS = {
     "done": flag("done"),
     "due_before": moment("due_at__lt"),
     "due_after": moment("due_at__gt"),
-    "event_id": lambda text: {"event_id": int(text)},
+    "event_id": number("event_id"),
 }
 
 
 @bp.get("")
-def index() -> Response:
-    return page(Task, {"user_id": g.actor.id}, FILTERS)
+@lists(Task, schemas.shown, FILTERS)
+def index(page: Any) -> Response:
+    """List one's own tasks."""
+    return page(user_id=g.actor.id)  # type: ignore[no-any-return]
 
 
 @bp.post("")
-def create() -> Response:
-    task = tasks.create(g.actor, read_body(schemas.create))
+@takes(schemas.create)
+@gives(201, schemas.shown, "Location", "ETag")
+def create(body: dict[str, Any]) -> Response:
+    """Create a task. With a due date it brings a reminder by mail: the job `reminder_job_id`."""
+    task = tasks.create(g.actor, body)
     return shown(task, 201, f"/api/v1/tasks/{task.id}")
 
 
 @bp.get("/<int:task_id>")
+@gives(200, schemas.shown, "ETag")
 def show(task_id: int) -> Response:
-    return shown(Task.find_for(g.actor, task_id))
+    """Show a task."""
+    return shown(find(Task, task_id))
 
 
 @bp.put("/<int:task_id>")
-def replace(task_id: int) -> Response:
-    task = Task.find_for(g.actor, task_id)
-    return shown(tasks.change(task, EMPTY | read_body(schemas.replace)))
+@takes(schemas.replace)
+@gives(200, schemas.shown, "ETag")
+def replace(task_id: int, body: dict[str, Any]) -> Response:
+    """Replace a task: what is left out becomes empty."""
+    return shown(tasks.change(find(Task, task_id), EMPTY | body))
 
 
 @bp.patch("/<int:task_id>")
-def update(task_id: int) -> Response:
-    task = Task.find_for(g.actor, task_id)
-    return shown(tasks.change(task, read_body(schemas.update)))
+@takes(schemas.update)
+@gives(200, schemas.shown, "ETag")
+def update(task_id: int, body: dict[str, Any]) -> Response:
+    """Change the named fields of a task. Its reminder follows the due date."""
+    return shown(tasks.change(find(Task, task_id), body))
 
 
 @bp.delete("/<int:task_id>")
+@gives(204)
 def delete(task_id: int) -> Response:
-    tasks.delete(Task.find_for(g.actor, task_id))
+    """Delete a task, and its reminder with it."""
+    tasks.delete(find(Task, task_id))
     return nothing()

@@ -1,59 +1,83 @@
-"""Lists: keyset pages of constant cost, filtered and sorted only by what a model lists."""
+"""Lists: keyset pages of constant cost, filtered and sorted only by what a model and its controller list."""
 
 import base64
 import binascii
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Response, json, jsonify, request
-from sqlalchemy import tuple_
+from sqlalchemy import ColumnElement, Uuid, tuple_
 
 from app.errors import ValidationFailed
 from app.helpers.validation import parse_moment
 from app.models import Model
-from app.models.base import rfc3339
+from app.models.base import LARGEST_ID, UtcDateTime, rfc3339
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
 OWN = ("page_size", "page_token", "sort")
 
-Filters = dict[str, Callable[[str], dict[str, Any]]]  # query parameter → what it means to `smart_query`
+
+@dataclass(frozen=True)
+class Filter:
+    """A query parameter: what `smart_query` makes of its text, and how the documentation describes it."""
+
+    parse: Callable[[str], dict[str, Any]]
+    schema: dict[str, Any]
 
 
-def flag(name: str) -> Callable[[str], dict[str, Any]]:
-    """A filter by a true-or-false attribute."""
-    return lambda text: {name: {"true": True, "false": False}[text]}
+Filters = dict[str, Filter]
 
 
-def exactly(name: str) -> Callable[[str], dict[str, Any]]:
-    return lambda text: {name: text}
+def flag(name: str) -> Filter:
+    return Filter(lambda text: {name: {"true": True, "false": False}[text]}, {"type": "boolean"})
 
 
-def moment(name: str) -> Callable[[str], dict[str, Any]]:
-    """A filter by a moment; `name` carries the operator: `due_at__lt`."""
-    return lambda text: {name: parse_moment(text)}
+def exactly(name: str, *choices: str) -> Filter:
+    """Equal to this text; one of `choices`, if there are any."""
+
+    def parse(text: str) -> dict[str, Any]:
+        if choices and text not in choices:
+            raise ValueError(text)
+        return {name: text}
+
+    return Filter(parse, {"type": "string", **({"enum": list(choices)} if choices else {"maxLength": 200})})
 
 
-def page(model: type[Model], fixed: dict[str, Any], filters: Filters, sort: str = "-created_at") -> Response:
+def number(name: str) -> Filter:
+    return Filter(lambda text: {name: _row_number(int(text))}, {"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
+
+
+def moment(name: str) -> Filter:
+    """`name` carries the operator: `due_at__lt`."""
+    return Filter(lambda text: {name: parse_moment(text)}, {"type": "string", "format": "date-time"})
+
+
+def page(model: type[Model], filters: Filters, sort: str, **fixed: Any) -> Response:
     """The page that the query parameters ask for. `fixed` always holds: whose rows these are."""
     size = _size(request.args.get("page_size", str(PAGE_SIZE)))
     order = _sort(model, request.args.get("sort", sort))
-    wanted = fixed | _filters(filters)
-    name = order.lstrip("-")
-    key = model.__mapper__.primary_key[0]
-    query = model.smart_query(filters=wanted, sort_attrs=[order])
-    column = getattr(model, name)
+    column, key = _order_column(model, order), model.__mapper__.primary_key[0]
+    query = model.smart_query(filters=fixed | _filters(filters))
+    place: Any = tuple_(column, key)
     if "page_token" in request.args:
-        value, row_id = _read_token(order, request.args["page_token"])
-        place = tuple_(column, key)
-        query = query.filter(place < (value, row_id) if order.startswith("-") else place > (value, row_id))
-    rows = query.order_by(key.desc() if order.startswith("-") else key.asc()).limit(size + 1).all()
-    body: dict[str, Any] = {"items": [row.to_dict() for row in rows[:size]]}
+        after = _read_token(model, order, request.args["page_token"])
+        query = query.filter(place < after if order.startswith("-") else place > after)
+    ends = [end.desc() if order.startswith("-") else end.asc() for end in (column, key)]
+    rows = query.with_entities(model, column).order_by(*ends).limit(size + 1).all()
+    body: dict[str, Any] = {"items": [row.to_dict() for row, _ in rows[:size]]}
     if len(rows) > size:
-        last = rows[size - 1]
-        body["next_page_token"] = _make_token(order, getattr(last, name), last.id)
+        last, value = rows[size - 1]
+        body["next_page_token"] = _make_token(order, value, last.id)
     return jsonify(body)
+
+
+def _order_column(model: type[Model], order: str) -> ColumnElement[Any]:
+    name = order.removeprefix("-")
+    return model.__mapper__.columns[model.SORT_COLUMNS.get(name, name)]
 
 
 def _refuse(parameter: str, detail: str) -> ValidationFailed:
@@ -84,7 +108,7 @@ def _filters(filters: Filters) -> dict[str, Any]:
         try:
             if "\0" in text:
                 raise ValueError(text)
-            found |= filters[name](text)
+            found |= filters[name].parse(text)
         except (ValueError, KeyError):
             raise _refuse(name, "has a wrong value") from None
     return found
@@ -95,12 +119,28 @@ def _make_token(order: str, value: Any, row_id: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps([order, shown, row_id]).encode()).decode().rstrip("=")
 
 
-def _read_token(order: str, token: str) -> tuple[Any, Any]:
+def _read_token(model: type[Model], order: str, token: str) -> tuple[Any, Any]:
     """The place that the token names; it must be of a list in the same order."""
+    key = model.__mapper__.primary_key[0]
     try:
         made_for, value, row_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if made_for != order or type(row_id) not in (int, str) or type(value) not in (int, str):
+        if made_for != order:
             raise ValueError(token)
-        return (parse_moment(value) if order.lstrip("-").endswith("_at") else value), row_id
-    except (ValueError, TypeError, binascii.Error):
+        return _of_type(_order_column(model, order).type, value), _of_type(key.type, row_id)
+    except (ValueError, TypeError, AttributeError, binascii.Error):
         raise _refuse("page_token", "is not one that this list gave, in this order") from None
+
+
+def _of_type(kind: Any, value: Any) -> Any:
+    """What a client sent as a column's value, or ValueError: it must not reach the database as something else."""
+    if isinstance(kind, UtcDateTime):
+        return parse_moment(value)
+    if isinstance(kind, Uuid):
+        return str(uuid.UUID(value))
+    return _row_number(value)
+
+
+def _row_number(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= LARGEST_ID:
+        raise ValueError(value)
+    return value

@@ -1,15 +1,19 @@
 """Answers: their few shapes, and what is on every one of them – the request id and the security headers."""
 
+import hashlib
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 
 from app import db
+from app.errors import PreconditionFailed
 from app.helpers import context
 from app.models import Job, Model
+
+Row = TypeVar("Row", bound=Model)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -22,14 +26,30 @@ HEADERS = {
 }
 
 
+def find(model: type[Row], row_id: Any) -> Row:
+    """The caller's row, or 404. Before a change: locked, and 412 unless it is still what `If-Match` says."""
+    changing = request.method not in SAFE and request.method != "POST"
+    row = model.find_for(g.actor, row_id, lock=changing)
+    if changing and request.if_match and not request.if_match.contains(_etag(jsonify(row.to_dict()))):
+        raise PreconditionFailed
+    return row
+
+
 def shown(row: Model, status: int = 200, location: str | None = None) -> Response:
     """One resource, as its model shows it – after the last change is written, which sets `updated_at`."""
     db.session.flush()
     response = jsonify(row.to_dict())
     response.status_code = status
+    response.set_etag(_etag(response))
+    if request.method in SAFE:
+        response.make_conditional(request)
     if location:
         response.headers["Location"] = location
     return response
+
+
+def _etag(response: Response) -> str:
+    return hashlib.sha256(response.get_data()).hexdigest()[:32]
 
 
 def nothing() -> Response:

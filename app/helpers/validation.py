@@ -54,10 +54,15 @@ class Schema:
     """A JSON Schema, ready to use. `schema` is the dict, which the documentation shows as it is."""
 
     def __init__(self, schema: dict[str, Any], *, status: int = ValidationFailed.status):
+        """`title` in the dict is its name in the documentation."""
         _Validator.check_schema(schema)
         self.schema = schema
         self.status = status  # of the refusal; sign-up answers 400
         self._validator = _Validator(schema, format_checker=formats)
+
+    @property
+    def name(self) -> str:
+        return str(self.schema["title"])
 
     def check(self, value: Any) -> Any:
         """The value itself, or ValidationFailed with every error."""

@@ -70,6 +70,7 @@ class Model(AllFeaturesMixin, Base):
     PUBLIC: ClassVar[tuple[str, ...]] = ()  # attributes that the API shows, in this order
     FILTERS: ClassVar[tuple[str, ...]] = ()  # attributes that a list may be filtered by
     SORTS: ClassVar[tuple[str, ...]] = ()  # attributes that a list may be sorted by
+    SORT_COLUMNS: ClassVar[dict[str, str]] = {}  # where the column that sorts is another one than its name
 
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -107,12 +108,16 @@ class Model(AllFeaturesMixin, Base):
         return false()
 
     @classmethod
-    def find_for(cls, actor: Any, id_: Any) -> Self:
-        """The row with this id if the actor may see it, else NotFound: a stranger learns nothing."""
+    def find_for(cls, actor: Any, id_: Any, *, lock: bool = False) -> Self:
+        """The row with this id if the actor may see it, else NotFound: a stranger learns nothing.
+
+        `lock` keeps others from changing it until the transaction ends.
+        """
         key = cls.__mapper__.primary_key[0]
         if isinstance(id_, int) and not 0 < id_ <= LARGEST_ID:
             raise NotFound
-        found = session.scalars(select(cls).where(key == id_, cls.visible_to(actor))).one_or_none()
+        query = select(cls).where(key == id_, cls.visible_to(actor))
+        found = session.scalars(query.with_for_update(of=cls) if lock else query).one_or_none()
         if found is None:
             raise NotFound
         return found

@@ -182,6 +182,13 @@ def test_list_pages_through_everything_once(alice, bob):
     assert len(seen) == len(set(seen)) == 8
 
 
+def test_list_by_due_date_has_those_without_one_last(alice):
+    late, never, soon = new_task(alice, due_at=SOON), new_task(alice), new_task(alice, due_at=PAST)
+    first = alice.get("/api/v1/tasks?sort=due_at&page_size=2").json
+    second = alice.get(f"/api/v1/tasks?sort=due_at&page_size=2&page_token={first['next_page_token']}").json
+    assert [task["id"] for task in first["items"] + second["items"]] == [soon["id"], late["id"], never["id"]]
+
+
 def test_list_filters(alice):
     new_task(alice)
     done = new_task(alice, done=True)

@@ -7,8 +7,8 @@ from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from app.db import session
-from app.helpers.responses import deprecated
-from app.helpers.validation import read_body
+from app.helpers.declare import gives, takes
+from app.helpers.responses import deprecated, find
 from app.models import Task
 from app.schemas import tasks as schemas
 from app.services import tasks
@@ -33,23 +33,32 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/tasks")
+@gives(200, schemas.v0_list)
 def index() -> Response:
+    """List one's own tasks."""
     rows = session.scalars(select(Task).where(Task.visible_to(g.actor)).order_by(Task.id))
     return jsonify({"result": [_shape(task) for task in rows]})
 
 
 @bp.post("/task")
-def create() -> tuple[Response, int]:
-    return jsonify({"result": _shape(tasks.create(g.actor, _fields(read_body(schemas.v0_create))))}), 201
+@takes(schemas.v0_create)
+@gives(201, schemas.v0_shown)
+def create(body: dict[str, Any]) -> tuple[Response, int]:
+    """Create a task."""
+    return jsonify({"result": _shape(tasks.create(g.actor, _fields(body)))}), 201
 
 
 @bp.put("/task/<int:task_id>")
-def replace(task_id: int) -> Response:
-    task = Task.find_for(g.actor, task_id)
-    return jsonify({"result": _shape(tasks.change(task, _fields(read_body(schemas.v0_update))))})
+@takes(schemas.v0_update)
+@gives(200, schemas.v0_shown)
+def replace(task_id: int, body: dict[str, Any]) -> Response:
+    """Change a task."""
+    return jsonify({"result": _shape(tasks.change(find(Task, task_id), _fields(body)))})
 
 
 @bp.delete("/task/<int:task_id>")
+@gives(200, schemas.v0_deleted)
 def delete(task_id: int) -> Response:
-    tasks.delete(Task.find_for(g.actor, task_id))
+    """Delete a task."""
+    tasks.delete(find(Task, task_id))
     return jsonify({"success": True})
