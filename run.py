@@ -20,6 +20,7 @@ COMMANDS = {
     "up": "start everything in the foreground (this is the default); Ctrl-C stops it",
     "test": "check and test everything; arguments go to pytest: run.py test -k tasks",
     "seed": "fill the database with example data",
+    "user": "make and change accounts, the first administrator above all: run.py user --help",
     "migrate": "bring the database to the newest migration",
     "ctl": "steer the running programs: run.py ctl status | restart accepted:main | tail accepted:main",
 }

@@ -1,37 +1,15 @@
-"""`create_app()`: the HTTP door, put together. Nothing else."""
+"""The server. Importing this package costs nothing: workers and the relay live in it and know no Flask."""
 
-from flask import Flask
-from flask_migrate import Migrate
+from typing import TYPE_CHECKING
 
-from app.boot import boot
-from app.config import ROOT, Settings
-from app.controllers import bar, baz, dashboard, fail, foo, jobs, root, tasks, users
-from app.controllers.v0 import tasks as v0_tasks
-from app.helpers import auth, problems, responses, web_monitoring
-from app.models import Base
+if TYPE_CHECKING:
+    from flask import Flask
 
-BLUEPRINTS = (root, users, tasks, jobs, v0_tasks)
-EXAMPLES = (foo, bar, baz, fail)
+    from app.config import Settings
 
 
-def create_app(settings: Settings) -> Flask:
-    engine, redis = boot(settings, pool_size=20)
-    app = Flask(__name__)
-    app.config.update(
-        SECRET_KEY=settings.secret_key,
-        EXAMPLES=settings.examples,
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        PROPAGATE_EXCEPTIONS=False,
-    )
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.extensions["accepted.engine"] = engine
-    responses.init(app)  # first in, last out: the transaction is settled after everything else
-    problems.init(app)
-    auth.init(app)
-    web_monitoring.init(app)
-    dashboard.init(app, settings, redis)
-    for module in BLUEPRINTS + (EXAMPLES if settings.examples else ()):
-        app.register_blueprint(module.bp)
-    Migrate(app, Base, directory=str(ROOT / "migrations"))  # the command line's `flask db …`
-    return app
+def create_app(settings: "Settings") -> "Flask":
+    """The Flask application, put together in `app/factory.py`."""
+    from app import factory  # noqa: PLC0415  # it imports Flask, and everything that stands at the HTTP door
+
+    return factory.create_app(settings)

@@ -4,23 +4,60 @@ A bad value raises `ConfigError`, whose message is the one line that the operato
 """
 
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from limits import RateLimitItem, parse
 from sqlalchemy.engine import URL
 
 from app import env as kinds
-from app.env import setting, take
+from app.env import Default, Kind, setting, take
 from app.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound to by default
 SOCKET_PATH_LIMIT = 103  # bytes; sun_path holds 108 on Linux and 104 on macOS, its end mark included
 SHORTEST_SECRET = 16  # in production
+RATE_FORM = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+ORIGIN_FORM = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+Network = IPv4Network | IPv6Network
+
+
+def _parse_rate(text: str) -> RateLimitItem | None:
+    if text.lower() == "off":
+        return None
+    if not RATE_FORM.fullmatch(text):  # the library takes more than it then keeps: `1/second; 9/minute`
+        raise ValueError(text)
+    return parse(text)
+
+
+def _parse_origin(text: str) -> str:
+    """As browsers send it: in lower case, without the port that its scheme has anyway."""
+    origin = text.lower()
+    if not ORIGIN_FORM.fullmatch(origin):
+        raise ValueError(text)
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
+
+
+def _list_of(parse_one: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    return lambda text: tuple(parse_one(part.strip()) for part in text.split(","))
+
+
+RATE = Kind("a rate like 100/minute (second, minute, hour or day), or off", _parse_rate)
+ORIGINS = Kind("origins like https://app.example.com, separated by commas", _list_of(_parse_origin))
+NETWORKS = Kind("addresses or networks like 10.0.0.0/8, separated by commas", _list_of(ip_network))
+
+
+def _rate(elsewhere: str, in_production: str) -> Default:
+    """None in tests. On a developer's machine everything comes from one address, and often from one account."""
+    rates = {"test": None, "development": parse(elsewhere), "production": parse(in_production)}
+    return lambda _, known, __: rates[known["app_env"]]
 
 
 def _public_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
@@ -91,6 +128,12 @@ class Settings:
     log_format: str = setting(kinds.choice("text", "json"), "text")
     examples: bool = setting(kinds.FLAG, lambda _, known, __: known["app_env"] != "production")  # foo, bar, baz, fail
     max_body_bytes: int = setting(kinds.number(1024, 1 << 30), 1 << 20)  # of a request that is no upload
+    rate_limit: RateLimitItem | None = setting(RATE, _rate("6000/minute", "1000/minute"))  # per account; off: no limits
+    rate_limit_address: RateLimitItem | None = setting(RATE, _rate("600/minute", "20/minute"))  # sign-in and the like
+    rate_limit_sign_in: RateLimitItem | None = setting(RATE, _rate("120/minute", "30/minute"))  # per e-mail address
+    rate_limit_reset: RateLimitItem | None = setting(RATE, _rate("60/minute", "5/hour"))  # mails per e-mail address
+    trusted_proxies: tuple[Network, ...] = setting(NETWORKS, lambda *_: ())  # whose X-Forwarded-For is believed
+    cors_origins: tuple[str, ...] = setting(ORIGINS, lambda *_: ())  # sites whose pages may call the API
     token_days: int = setting(kinds.number(1, 3650), 30)  # how long a token is good
     job_retention_days: int = setting(kinds.number(1, 3650), 30)  # how long a finished job is kept
 

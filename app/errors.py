@@ -118,6 +118,27 @@ class JobCanceled(AppError):
     status, slug, title = 409, "job-canceled", "Job canceled"
 
 
+class IdempotencyKeyInvalid(AppError):
+    """`Idempotency-Key` must be 1 to 255 visible characters, bare or in double quotes."""
+
+    status, slug, title = 400, "idempotency-key-invalid", "Idempotency key invalid"
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this idempotency key has not been answered yet. Ask again."""
+
+    slug, title = "idempotency-in-progress", "First request still in progress"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class IdempotencyKeyReused(AppError):
+    """This idempotency key was used with another body before. A new request needs a new key."""
+
+    status, slug, title = 422, "idempotency-key-reused", "Idempotency key reused"
+
+
 class PreconditionFailed(AppError):
     """The resource was changed since you read it: its ETag is another one than `If-Match` says."""
 
@@ -140,6 +161,12 @@ class ValidationFailed(AppError):
     """The body does not fit: see `errors`."""
 
     status, slug, title = 422, "validation-error", "Validation failed"
+
+
+class RateLimited(AppError):
+    """There were too many requests: wait as many seconds as `Retry-After` says, then go on."""
+
+    status, slug, title = 429, "rate-limited", "Too many requests"
 
 
 class Unavailable(AppError):

@@ -96,19 +96,19 @@ def _lock() -> Iterator[None]:
 @contextlib.contextmanager
 def _progress(text: str) -> Iterator[None]:
     """One line that counts the seconds on a terminal."""
-    start, done = time.monotonic(), threading.Event()
+    start, done, terminal = time.monotonic(), threading.Event(), sys.stdout.isatty()
 
     def tick() -> None:
         while not done.wait(1):
             print(f"\r{text} … {time.monotonic() - start:.0f} s", end="", flush=True)
 
     print(f"{text} …", end="", flush=True)
-    if sys.stdout.isatty():
+    if terminal:
         threading.Thread(target=tick, daemon=True).start()
     try:
         yield
         done.set()
-        print(f"\r{text} … done in {time.monotonic() - start:.0f} s", flush=True)
+        print(f"\r{text} …" if terminal else "", f"done in {time.monotonic() - start:.0f} s", flush=True)
     except BaseException:
         done.set()
         print(flush=True)

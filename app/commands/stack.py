@@ -26,6 +26,7 @@ class Stack:
         self.settings = settings
         self.process: subprocess.Popen[bytes] | None = None
         self.stopping = False
+        self.deadline = 0.0  # by the monotonic clock: when stopping has taken long enough
 
     def start(self) -> None:
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)]
@@ -38,15 +39,21 @@ class Stack:
             start_new_session=True,  # Ctrl-C comes to us, and we stop it in good order
             preexec_fn=_end_with_us,  # noqa: PLW1509  # this process has no threads
         )
-        if self.stopping:
-            self.process.terminate()
+        if self.stopping:  # a signal came just before
+            self.stopping = False
+            self.stop()
 
     def stop(self) -> None:
         again, self.stopping = self.stopping, True
-        if self.process is not None:
-            (self.process.kill if again else self.process.terminate)()
-            signal.signal(signal.SIGALRM, lambda *_: self.stop())
-            signal.alarm(STOP_SECONDS)
+        if self.process is None:
+            return
+        if again:
+            self.process.kill()
+            return
+        self.process.terminate()
+        self.deadline = time.monotonic() + STOP_SECONDS
+        signal.signal(signal.SIGALRM, lambda *_: self._hurry())
+        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
 
     def wait_until_ready(self, say: Callable[[str], None]) -> bool:
         """True once /readyz answers 200; False if everything ended before that."""
@@ -67,8 +74,15 @@ class Stack:
         """Waits for supervisord's end and returns its exit code."""
         assert self.process is not None
         code = self.process.wait()
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         return code
+
+    def _hurry(self) -> None:
+        """While supervisord stops: from one program to the next without delay, and not for ever."""
+        if time.monotonic() > self.deadline:
+            self.stop()
+        else:
+            _wake_supervisord(self.settings.supervisor_port)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -104,7 +118,7 @@ def _end_with_us() -> None:
 
 
 def _wake_supervisord(port: int) -> None:
-    """It looks after its programs once a second, or when somebody calls: so a start need not wait for that second."""
+    """It looks after its programs once a second, or when somebody calls: nothing need wait for that second."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
+from app.helpers.auth import ANY, needs
 from app.helpers.declare import gives, takes
 from app.schemas import examples as schemas
 
@@ -9,6 +10,7 @@ bp = Blueprint("bar", __name__, url_prefix="/api/v1/bar")
 
 
 @bp.post("")
+@needs(ANY)
 @takes(schemas.bar)
 @gives(200, schemas.hello)
 def create(body: dict[str, str]) -> Response:

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from app.helpers.auth import needs
 from app.helpers.declare import gives, takes
 from app.helpers.responses import accepted
 from app.queue import enqueue
@@ -11,6 +12,7 @@ bp = Blueprint("baz", __name__, url_prefix="/api/v1/baz")
 
 
 @bp.post("")
+@needs("jobs:write")
 @takes(examples.baz)
 @gives(202, jobs.shown, "Location", "Retry-After")
 def create(body: dict[str, int]) -> Response:

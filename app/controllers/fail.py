@@ -2,10 +2,15 @@
 
 from flask import Blueprint, Response, jsonify
 
+from app.helpers.auth import ANY, needs
+from app.helpers.declare import gives
+
 bp = Blueprint("fail", __name__, url_prefix="/api/v1/fail")
 
 
 @bp.get("")
+@needs(ANY)
+@gives(200)
 def index() -> Response:
     """Fail, on purpose."""
     settings: dict[str, str] = {}

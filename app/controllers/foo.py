@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, jsonify
 
 from app.helpers import monitoring
+from app.helpers.auth import ANY, needs
 from app.helpers.declare import gives
 from app.schemas import examples as schemas
 
@@ -10,6 +11,7 @@ bp = Blueprint("foo", __name__, url_prefix="/api")
 
 
 @bp.get("/v1/foo")
+@needs(ANY)
 @gives(200, schemas.foo_v1)
 def foo_v1() -> Response:
     """Foo, as it was first. Tells the operators that somebody still calls it."""
@@ -18,6 +20,7 @@ def foo_v1() -> Response:
 
 
 @bp.get("/v2/foo")
+@needs(ANY)
 @gives(200, schemas.foo_v2)
 def foo_v2() -> Response:
     """Foo, as it is now."""

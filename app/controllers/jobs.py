@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Blueprint, Response, g
 
 from app.errors import Conflict, JobNotCancelable
+from app.helpers.auth import needs
 from app.helpers.declare import gives, lists, raises
 from app.helpers.pages import Filter, exactly, moment
 from app.helpers.responses import accepted, find, shown
@@ -36,13 +37,15 @@ FILTERS = {
 
 
 @bp.get("")
+@needs("jobs:read")
 @lists(Job, schemas.shown, FILTERS)
 def index(page: Any) -> Response:
-    """List one's own jobs."""
-    return page(account_id=g.actor.id)  # type: ignore[no-any-return]
+    """List one's own jobs; an operator's list has everybody's."""
+    return page(**({} if g.actor.is_operator else {"account_id": g.actor.id}))  # type: ignore[no-any-return]
 
 
 @bp.get("/<uuid:job_id>")
+@needs("jobs:read")
 @gives(200, schemas.shown, "ETag", "Retry-After")
 def show(job_id: UUID) -> Response:
     """Show a job. `Retry-After` is there until it is done."""
@@ -54,6 +57,7 @@ def show(job_id: UUID) -> Response:
 
 
 @bp.post("/<uuid:job_id>/cancel")
+@needs("jobs:write")
 @gives(202, schemas.shown, "Location", "Retry-After")
 @gives(200, schemas.shown)
 @raises(JobNotCancelable)
@@ -64,6 +68,7 @@ def cancel(job_id: UUID) -> Response:
 
 
 @bp.post("/<uuid:job_id>/retry")
+@needs("jobs:write")
 @gives(202, schemas.shown, "Location", "Retry-After")
 @raises(Conflict)
 def retry(job_id: UUID) -> Response:

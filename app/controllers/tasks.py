@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
+from app.helpers.auth import needs
 from app.helpers.declare import gives, lists, takes
 from app.helpers.pages import flag, moment, number
 from app.helpers.responses import find, nothing, shown
@@ -23,6 +24,7 @@ FILTERS = {
 
 
 @bp.get("")
+@needs("tasks:read")
 @lists(Task, schemas.shown, FILTERS)
 def index(page: Any) -> Response:
     """List one's own tasks."""
@@ -30,6 +32,7 @@ def index(page: Any) -> Response:
 
 
 @bp.post("")
+@needs("tasks:write")
 @takes(schemas.create)
 @gives(201, schemas.shown, "Location", "ETag")
 def create(body: dict[str, Any]) -> Response:
@@ -39,6 +42,7 @@ def create(body: dict[str, Any]) -> Response:
 
 
 @bp.get("/<int:task_id>")
+@needs("tasks:read")
 @gives(200, schemas.shown, "ETag")
 def show(task_id: int) -> Response:
     """Show a task."""
@@ -46,6 +50,7 @@ def show(task_id: int) -> Response:
 
 
 @bp.put("/<int:task_id>")
+@needs("tasks:write")
 @takes(schemas.replace)
 @gives(200, schemas.shown, "ETag")
 def replace(task_id: int, body: dict[str, Any]) -> Response:
@@ -54,6 +59,7 @@ def replace(task_id: int, body: dict[str, Any]) -> Response:
 
 
 @bp.patch("/<int:task_id>")
+@needs("tasks:write")
 @takes(schemas.update)
 @gives(200, schemas.shown, "ETag")
 def update(task_id: int, body: dict[str, Any]) -> Response:
@@ -62,6 +68,7 @@ def update(task_id: int, body: dict[str, Any]) -> Response:
 
 
 @bp.delete("/<int:task_id>")
+@needs("tasks:write")
 @gives(204)
 def delete(task_id: int) -> Response:
     """Delete a task, and its reminder with it."""

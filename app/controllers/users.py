@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify
 
-from app.errors import EmailInUse, Unauthenticated
-from app.helpers.auth import public
+from app.errors import EmailInUse, Forbidden, PreconditionFailed, Unauthenticated
+from app.helpers.auth import needs, public
 from app.helpers.declare import gives, raises, takes
-from app.helpers.responses import shown
+from app.helpers.responses import find, nothing, shown, shown_once
 from app.helpers.tokens import make_token
 from app.models import User
 from app.schemas import users as schemas
@@ -34,10 +34,45 @@ def create(body: dict[str, Any]) -> Response:
 
 
 @bp.get("/user")
+@needs("user:read")
 @gives(200, schemas.shown, "ETag")
 def show() -> Response:
     """Show one's own account."""
     return shown(g.actor)
+
+
+@bp.patch("/user")
+@needs("user:write")
+@takes(schemas.update)
+@gives(200, schemas.changed, "ETag")
+@raises(Forbidden, EmailInUse, PreconditionFailed)
+def update(body: dict[str, Any]) -> Response:
+    """Change one's e-mail address or password. A new password ends all sessions; the answer has a new token then."""
+    confirmed = users.confirm(g.actor, body["current_password"], body.get("password"))
+    user = users.change(find(User, g.actor.id), confirmed, body.get("email"))
+    answer = shown(user)
+    return shown_once(answer, token=make_token(user)) if "password" in body else answer
+
+
+@bp.delete("/user")
+@needs("user:write")
+@takes(schemas.delete)
+@gives(204)
+@raises(Forbidden, PreconditionFailed)
+def delete(body: dict[str, Any]) -> Response:
+    """Delete one's account and everything that is its. There is no way back."""
+    confirmed = users.confirm(g.actor, body["current_password"])
+    users.delete(find(User, g.actor.id), confirmed)
+    return nothing()
+
+
+@bp.post("/user/sign-out")
+@needs("user:write")
+@gives(204)
+def sign_out() -> Response:
+    """Sign out everywhere: ends every token that signing in gave. Named tokens stay."""
+    g.actor.end_sessions()
+    return nothing()
 
 
 @bp.post("/authenticate")

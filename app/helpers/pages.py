@@ -18,6 +18,7 @@ from app.models.base import LARGEST_ID, UtcDateTime, rfc3339
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
+LONGEST_TEXT = 200  # of a filter
 OWN = ("page_size", "page_token", "sort")
 
 
@@ -40,11 +41,11 @@ def exactly(name: str, *choices: str) -> Filter:
     """Equal to this text; one of `choices`, if there are any."""
 
     def parse(text: str) -> dict[str, Any]:
-        if choices and text not in choices:
+        if text not in choices if choices else len(text) > LONGEST_TEXT:
             raise ValueError(text)
         return {name: text}
 
-    return Filter(parse, {"type": "string", **({"enum": list(choices)} if choices else {"maxLength": 200})})
+    return Filter(parse, {"type": "string", **({"enum": list(choices)} if choices else {"maxLength": LONGEST_TEXT})})
 
 
 def number(name: str) -> Filter:

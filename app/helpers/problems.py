@@ -3,7 +3,7 @@ it. Version 0 of the API keeps the brief's `{"error": …}`."""
 
 from typing import Any
 
-from flask import Flask, Response, json, request
+from flask import Flask, Response, current_app, json, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -35,7 +35,7 @@ def init(app: Flask) -> None:
 
 def problem(error: AppError) -> Response:
     body: dict[str, Any]
-    if (request.blueprint or "").startswith("v0"):
+    if _is_v0():
         body, kind = {"error": error.detail}, "application/json"
     else:
         body = error.to_problem(settings().public_url)
@@ -43,6 +43,14 @@ def problem(error: AppError) -> Response:
         kind = "application/problem+json"
     # ASCII: a refusal may quote what no encoding can carry.
     return Response(json.dumps(body, ensure_ascii=True), error.status, error.headers, content_type=kind)
+
+
+def _is_v0() -> bool:
+    """By its view; or, where none fits, by the first part of the path."""
+    if request.blueprint:
+        return request.blueprint.startswith("v0")
+    roots = {rule.rule.split("/")[1] for rule in current_app.url_map.iter_rules() if rule.endpoint.startswith("v0")}
+    return request.path.split("/")[1] in roots
 
 
 def _of_the_framework(error: HTTPException) -> Response:

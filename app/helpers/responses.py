@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, g, json, jsonify, request
 
 from app import db
 from app.errors import PreconditionFailed
@@ -45,6 +45,12 @@ def shown(row: Model, status: int = 200, location: str | None = None) -> Respons
         response.make_conditional(request)
     if location:
         response.headers["Location"] = location
+    return response
+
+
+def shown_once(response: Response, **secrets: str) -> Response:
+    """The same answer with what no later one shows. The ETag stays that of the resource."""
+    response.set_data(json.dumps({**(response.get_json() or {}), **secrets}))
     return response
 
 

@@ -1,9 +1,12 @@
 """The nouns: one file per table. Models remember and refuse illegal moves; they never commit and know no Flask."""
 
+from app.models.api_token import ApiToken
 from app.models.base import Base, Model
+from app.models.idempotency_key import IdempotencyKey
 from app.models.job import Job
+from app.models.password_reset import PasswordReset
 from app.models.recurrence import Recurrence
 from app.models.task import Task
 from app.models.user import User
 
-__all__ = ["Base", "Job", "Model", "Recurrence", "Task", "User"]
+__all__ = ["ApiToken", "Base", "IdempotencyKey", "Job", "Model", "PasswordReset", "Recurrence", "Task", "User"]

@@ -34,11 +34,12 @@ def _tell(committed: Session) -> None:
     rings = [ring for job, ring in noted if inspect(job).persistent]
     if rings:
         doorbell.try_to_ring(rings)
-    for job_id, queue in forgotten:
+    for queue in sorted({queue for _, queue in forgotten}):
+        ids = [job_id for job_id, its_queue in forgotten if its_queue == queue]
         try:
-            doorbell.forget([job_id], queue)
+            doorbell.forget(ids, queue)
         except RedisError as error:
-            log.warning("redis is away (%s): it goes on showing job %s for a while", error, job_id)
+            log.warning("redis is away (%s): it goes on showing %d job(s) for a while", error, len(ids))
 
 
 @event.listens_for(session, "after_rollback")

@@ -160,25 +160,32 @@ def work(redis_url: str) -> int:
     while not stop.is_set():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        client = Redis.from_url(redis_url)
         try:
-            client.ping()
-            worker = LedgerWorker(
-                LANES,
-                name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
-                connection=client,
-                serializer=JSONSerializer,
-                worker_ttl=REDIS_TTL_SECONDS,
-                log_job_description=False,
-                heart=heart,
-            )
-            worker.work(logging_level="WARNING")
+            _work_while_redis_is_there(redis_url, heart, stop)
         except RedisError as error:
             log.warning("redis is away: %s", error)
             stop.wait(RECONNECT_SECONDS)
-        else:
-            if worker.stopping:
-                stop.set()
-        finally:
-            client.close()
     return 0
+
+
+def _work_while_redis_is_there(redis_url: str, heart: Heart, stop: threading.Event) -> None:
+    """Sets `stop` if it was a signal that ended it, whatever else went wrong then."""
+    client = Redis.from_url(redis_url)
+    worker: LedgerWorker | None = None
+    try:
+        client.ping()
+        name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}"
+        worker = LedgerWorker(
+            LANES,
+            name=name,
+            connection=client,
+            serializer=JSONSerializer,
+            worker_ttl=REDIS_TTL_SECONDS,
+            log_job_description=False,
+            heart=heart,
+        )
+        worker.work(logging_level="WARNING")
+    finally:
+        if worker is not None and worker.stopping:
+            stop.set()
+        client.close()

@@ -2,4 +2,5 @@
 
 SCHEDULE = [
     ("17 * * * *", "jobs.forget"),
+    ("47 * * * *", "idempotency.forget"),
 ]

@@ -5,8 +5,12 @@ OPEN = {
     "root.healthz",
     "root.readyz",
     "root.problem",
+    "docs.show",
+    "docs.browse",
     "users.create",
     "users.authenticate",
+    "passwords.create",
+    "passwords.confirm",
     "static",
 }
 

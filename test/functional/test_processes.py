@@ -1,121 +1,20 @@
 """The real thing: `run.py up` and what supervisord runs, killed in every way."""
 
-import contextlib
 import http.client
 import os
-import re
-import shutil
 import signal
-import socket
-import subprocess
+import sqlite3
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
-import psutil
 import pytest
-
-from app.config import ROOT
+from copies import PATIENCE_SECONDS, Copy, free_ports, start, wait_for
 
 pytestmark = pytest.mark.xdist_group("processes")  # one after the other: each needs both processors to be quick
 
-PATIENCE_SECONDS = 30  # what a busy machine may need; by hand it is a tenth of that
 STOP_SECONDS = 12
-PROGRAMS = {
-    "redis": r"(redis|valkey)-server",
-    "main": r"run\.py web",
-    "worker": r"run\.py worker",
-    "relay": r"run\.py relay",
-    "fatal_listener": r"run\.py fatal_listener",
-    "supervisord": r"supervisor\.supervisord",
-}
-
-
-class Copy:
-    """A running copy of the server, with a data directory and ports of its own."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"accepted-{os.getpid()}-", dir="/tmp"))
-        self.port, self.supervisor_port = free_ports(2)
-        self.output = self.folder / "output"
-        self.process = start(self.environment(), self.output)
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "DATA_DIR": str(self.folder / "var"),
-            "PORT": str(self.port),
-            "SUPERVISOR_PORT": str(self.supervisor_port),
-        }
-
-    def __enter__(self) -> Self:
-        wait_for(self.is_ready, self.logs)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        left = [psutil.Process(self.process.pid)] if self.process.poll() is None else []
-        left += [*self.processes("supervisord"), *self.processes()]
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.process.wait()
-        wait_for(lambda: not self.processes(), self.logs)
-        shutil.rmtree(self.folder)
-
-    def is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def processes(self, program: str = "") -> list[psutil.Process]:
-        """Those that are alive, a program's parents before their children."""
-        pattern = re.compile(PROGRAMS.get(program, ""))
-        return [process for process in psutil.process_iter() if self._owns(process, pattern)]
-
-    def _owns(self, process: psutil.Process, pattern: re.Pattern[str]) -> bool:
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE or not pattern.search(" ".join(process.cmdline())):
-                return False
-            ours = process.environ().get("DATA_DIR") == str(self.folder / "var")
-            # Redis writes its title over its environment, but works in its folder.
-            return ours or Path(process.cwd()).is_relative_to(self.folder)
-        except psutil.Error:
-            return False  # gone meanwhile, or somebody else's
-
-    def logs(self) -> str:
-        files = [self.output, *sorted((self.folder / "var" / "log").glob("*.log"))]
-        return "\n".join(f"--- {file.name}\n{file.read_text()[-1500:]}" for file in files if file.exists())
-
-
-def start(settings: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ
-    }  # no settings of the tests
-    env = {**kept, "ACCEPTED_SETUP": "false", **settings}  # the packages are those that the tests run with
-    with output.open("wb") as file:
-        return subprocess.Popen([sys.executable, ROOT / "run.py"], env=env, stdout=file, stderr=file, cwd="/")
-
-
-def free_ports(number: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [item.getsockname()[1] for item in sockets]
-    for item in sockets:
-        item.close()
-    return ports
-
-
-def wait_for(condition: Callable[[], object], logs: Callable[[], str], seconds: float = PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, logs()
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +88,21 @@ def test_bad_start_is_one_clear_line(server: Copy, tmp_path: Path, setting: str,
     assert len(lines) == 1
     assert lines[0].startswith(said.format(**facts))
     assert "s3cret" not in lines[0]
+
+
+def test_failed_migration_stops_the_start(tmp_path: Path) -> None:
+    port, supervisor_port = free_ports(2)
+    with tempfile.TemporaryDirectory(prefix=f"accepted-{os.getpid()}-", dir="/tmp") as data:
+        with sqlite3.connect(Path(data) / "accepted.db") as database:
+            database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+            database.execute("INSERT INTO alembic_version VALUES ('from the future')")
+        database.close()
+        own = {"DATA_DIR": data, "PORT": str(port), "SUPERVISOR_PORT": str(supervisor_port)}
+        assert start(own, tmp_path / "output").wait(PATIENCE_SECONDS) == 1
+        assert not (Path(data) / "supervisord.pid").exists()
+    [line] = (tmp_path / "output").read_text().splitlines()
+    assert line.startswith("accepted: the migration failed, nothing was started")
+    assert "from the future" in line
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])

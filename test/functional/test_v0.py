@@ -49,7 +49,7 @@ def test_no_json_is_415(alice):
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_unknown_and_other_peoples_tasks_are_404(alice, bob, method):
     task = alice.post("/task", json={"text": "mine"}).json["result"]
-    for path in ("/task/999999", f"/task/{2**64}"):
+    for path in ("/task/999999", f"/task/{2**64}", "/task/x", "/task/1/2"):
         answer = alice.send(method, path, json={"text": "x"})
         assert (answer.status_code, set(answer.json)) == (404, {"error"})
     assert bob.send(method, f"/task/{task['id']}", json={"text": "x"}).status_code == 404

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from app.db import session
+from app.helpers.auth import needs
 from app.helpers.declare import gives, takes
 from app.helpers.responses import deprecated, find
 from app.models import Task
@@ -33,6 +34,7 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/tasks")
+@needs("tasks:read")
 @gives(200, schemas.v0_list)
 def index() -> Response:
     """List one's own tasks."""
@@ -41,6 +43,7 @@ def index() -> Response:
 
 
 @bp.post("/task")
+@needs("tasks:write")
 @takes(schemas.v0_create)
 @gives(201, schemas.v0_shown)
 def create(body: dict[str, Any]) -> tuple[Response, int]:
@@ -49,6 +52,7 @@ def create(body: dict[str, Any]) -> tuple[Response, int]:
 
 
 @bp.put("/task/<int:task_id>")
+@needs("tasks:write")
 @takes(schemas.v0_update)
 @gives(200, schemas.v0_shown)
 def replace(task_id: int, body: dict[str, Any]) -> Response:
@@ -57,6 +61,7 @@ def replace(task_id: int, body: dict[str, Any]) -> Response:
 
 
 @bp.delete("/task/<int:task_id>")
+@needs("tasks:write")
 @gives(200, schemas.v0_deleted)
 def delete(task_id: int) -> Response:
     """Delete a task."""

@@ -1,0 +1,40 @@
+"""The HTTP door, put together: config, database, errors, logging, monitoring, controllers. Nothing else."""
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from app.boot import boot
+from app.config import ROOT, Settings
+from app.controllers import bar, baz, dashboard, docs, fail, foo, jobs, passwords, root, tasks, tokens, users
+from app.controllers.v0 import tasks as v0_tasks
+from app.helpers import auth, cors, idempotency, limits, problems, responses, web_monitoring
+from app.models import Base
+
+BLUEPRINTS = (root, docs, users, passwords, tokens, tasks, jobs, v0_tasks)
+EXAMPLES = (foo, bar, baz, fail)
+
+
+def create_app(settings: Settings) -> Flask:
+    engine, redis = boot(settings, pool_size=20)
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        EXAMPLES=settings.examples,
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["accepted.engine"] = engine
+    responses.init(app)  # first in, last out: the transaction is settled after everything else
+    problems.init(app)
+    cors.init(app, settings)
+    auth.init(app)
+    limits.init(app, settings, redis)
+    idempotency.init(app)
+    web_monitoring.init(app)
+    dashboard.init(app, settings, redis)
+    for module in BLUEPRINTS + (EXAMPLES if settings.examples else ()):
+        app.register_blueprint(module.bp)
+    Migrate(app, Base, directory=str(ROOT / "migrations"))  # the command line's `flask db …`
+    return app
