@@ -59,7 +59,7 @@ class Schema:
         """The value itself, or ValidationFailed with every error."""
         errors = [*_unstorable(value), *(told for error in self._validator.iter_errors(value) for told in _tell(error))]
         if errors:
-            refusal = ValidationFailed(errors=sorted(errors, key=lambda e: e["pointer"]))
+            refusal = ValidationFailed(errors=sorted(errors, key=lambda e: (e["pointer"], e["detail"])))
             refusal.status = self.status
             raise refusal
         return value

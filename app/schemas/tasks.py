@@ -9,6 +9,7 @@ FIELDS = {
     "due_at": {"type": ["string", "null"], "format": "date-time"},
     "event_id": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**63 - 1},
 }
+IGNORED = {"description": "Ignored: the id in the path is definitive."}
 EXAMPLE = {"text": "Buy candles", "due_at": "2026-12-24T09:00:00Z"}
 
 create = Schema(
@@ -23,12 +24,12 @@ create = Schema(
 )
 
 # An id in the body of a PUT is ignored: the one in the path is definitive.
-replace = Schema(create.schema | {"title": "TaskReplacement", "properties": FIELDS | {"id": True}})
+replace = Schema(create.schema | {"title": "TaskReplacement", "properties": FIELDS | {"id": IGNORED}})
 update = Schema(
     {
         "title": "TaskChange",
         "type": "object",
-        "properties": FIELDS | {"id": True},
+        "properties": FIELDS | {"id": IGNORED},
         "additionalProperties": False,
         "examples": [{"done": True}],
     }
@@ -44,7 +45,7 @@ shown = answer(
     },
 )
 
-V0_FIELDS = {"text": FIELDS["text"], "status": {"enum": [0, 1]}, "id": True}
+V0_FIELDS = {"text": FIELDS["text"], "status": {"enum": [0, 1]}, "id": IGNORED}
 v0_create = Schema(
     {
         "title": "NewTaskV0",

@@ -1,6 +1,7 @@
 """Named tokens for scripts: with scopes, perhaps an end, and a secret that is shown once."""
 
 import json
+import logging
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.db import session
 from app.helpers import auth
+from app.helpers.logs import JsonFormatter, TextFormatter
 from app.helpers.scrub import Scrubber
 from app.helpers.tokens import API_TOKEN, RESET_CODE, digest, new_secret
 from app.models import ApiToken, Job
@@ -352,6 +354,14 @@ def test_secret_is_known_by_its_looks(prefix, before, after):
     secret = new_secret(prefix)
     found = json.dumps(Scrubber().data({"message": f"{before} {secret} {after}", "list": [f"'{secret}'"]}))
     assert secret[4:] not in found
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+def test_secret_in_a_log_line_is_blanked(formatter):
+    secret = new_secret(API_TOKEN)
+    line = formatter().format(logging.makeLogRecord({"msg": f"token={secret} was refused"}))
+    assert secret[4:] not in line
+    assert "was refused" in line
 
 
 def test_secrets_differ():
