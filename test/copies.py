@@ -33,7 +33,8 @@ PROGRAMS = {
 class Copy:
     """A running copy of the server, with a data directory and ports of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self.settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix=f"accepted-{os.getpid()}-", dir="/tmp"))
         self.port, self.supervisor_port = free_ports(2)
         self.output = self.folder / "output"
@@ -44,6 +45,7 @@ class Copy:
             "DATA_DIR": str(self.folder / "var"),
             "PORT": str(self.port),
             "SUPERVISOR_PORT": str(self.supervisor_port),
+            **self.settings,
         }
 
     def __enter__(self) -> Self:

@@ -17,7 +17,11 @@ from app.models.base import LARGEST_ID
 
 VERSION = "1.0.0"
 HIDDEN = ("/internal", "/static", "/docs")  # pages for people
-PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+PROBLEM_HEADERS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    503: ("Retry-After",),
+}
 CHANGING = ("PUT", "PATCH", "DELETE")
 ABOUT = (
     "Slow work is answered with `202 Accepted` and a job to follow. Errors are problem objects (RFC 9457); the `type` "
@@ -144,7 +148,7 @@ def _responses(
 
 def _response(answer: Answer, old: bool, schemas: dict[str, Any]) -> dict[str, Any]:
     words = {200: "Done.", 201: "Made.", 202: "Accepted: follow the job.", 204: "Done; nothing to show."}
-    names = (*answer.headers, "X-Request-Id", *(("Deprecation", "Link") if old else ()))
+    names = (*answer.headers, "X-Request-Id", *(("Deprecation", "Sunset", "Link") if old else ()))
     response: dict[str, Any] = {
         "description": words.get(answer.status, "See the body."),
         "headers": _headers(names),
@@ -173,6 +177,6 @@ def _problems(rule: Rule, method: str, said: Declared, public: bool) -> list[tup
         kinds += [errors.MalformedJson, errors.UnsupportedMediaType, errors.PayloadTooLarge]
     if method == "POST":
         kinds += [errors.IdempotencyKeyInvalid, errors.IdempotencyInProgress, errors.IdempotencyKeyReused]
-    kinds += [*said.raises, errors.AppError, errors.Unavailable]
+    kinds += [*said.raises, errors.RateLimited, errors.AppError, errors.Unavailable]
     checked = [(errors.ValidationFailed, said.body.status)] if said.body is not None else []
     return [*((kind, kind.status) for kind in kinds), *checked]

@@ -9,10 +9,13 @@ HEADERS = {
     "Location": ("Where the new resource or the job is.", {"type": "string"}),
     "ETag": ("The version of the resource, for `If-Match` and `If-None-Match`.", {"type": "string"}),
     "Retry-After": ("Seconds until it is worth asking again.", {"type": "integer"}),
+    "RateLimit": ("What is left of each limit, and the seconds until it is full again.", {"type": "string"}),
+    "RateLimit-Policy": ("The limits, and the seconds that they count over.", {"type": "string"}),
     "X-Request-Id": ("The id of this request: yours if it was well formed, else ours.", {"type": "string"}),
     "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
     "Idempotency-Replayed": ("There, and `true`, if this is the first answer again.", {"type": "string"}),
     "Deprecation": ("Since when this version is deprecated (RFC 9745).", {"type": "string"}),
+    "Sunset": ("When this version may go (RFC 8594).", {"type": "string"}),
     "Link": ("Where the successor is.", {"type": "string"}),
 }
 PARAMETERS = {

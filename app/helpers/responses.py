@@ -3,10 +3,11 @@
 import hashlib
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from flask import Flask, Response, g, json, jsonify, request
+from werkzeug.http import http_date
 
 from app import db
 from app.errors import PreconditionFailed
@@ -71,9 +72,10 @@ def accepted(job: Job) -> Response:
     return response
 
 
-def deprecated(response: Response, since: datetime, successor: str) -> Response:
-    """Marks an answer of an old version (RFC 9745)."""
-    response.headers["Deprecation"] = f"@{int(since.astimezone(UTC).timestamp())}"
+def deprecated(response: Response, since: datetime, until: datetime, successor: str) -> Response:
+    """Marks an answer of an old version: deprecated since (RFC 9745), and when it may go (RFC 8594)."""
+    response.headers["Deprecation"] = f"@{int(since.timestamp())}"
+    response.headers["Sunset"] = http_date(until)
     response.headers["Link"] = f'<{successor}>; rel="successor-version"'
     return response
 

@@ -25,6 +25,7 @@ def test_every_answer_points_to_the_successor(alice, client):
         client.get("/tasks"),
     ):
         assert answer.headers["Deprecation"] == "@1795219200"
+        assert answer.headers["Sunset"] == "Mon, 01 Jan 2029 00:00:00 GMT"
         assert answer.headers["Link"] == '</api/v1/tasks>; rel="successor-version"'
 
 

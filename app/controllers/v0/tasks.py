@@ -16,11 +16,12 @@ from app.services import tasks
 
 bp = Blueprint("v0_tasks", __name__)
 SINCE = datetime(2026, 11, 21, tzinfo=UTC)
+UNTIL = datetime(2029, 1, 1, tzinfo=UTC)
 
 
 @bp.after_request
 def _deprecate(response: Response) -> Response:
-    return deprecated(response, SINCE, "/api/v1/tasks")
+    return deprecated(response, SINCE, UNTIL, "/api/v1/tasks")
 
 
 def _shape(task: Task) -> dict[str, Any]:
