@@ -149,7 +149,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tasks_user_id_due_at_id"), ["user_id", "due_at", "id"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tasks_user_id_due_at_id"))
