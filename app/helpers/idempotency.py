@@ -6,6 +6,7 @@ between requests that come at once. Only answers below 400 are kept: what was re
 
 import hashlib
 import re
+from typing import Any
 
 from flask import Flask, Response, g, json, request
 from sqlalchemy import select, text, update
@@ -19,7 +20,6 @@ from app.models import IdempotencyKey, User
 
 BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
 QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
-SIGNED = "signed"  # stands for a token that can be made again
 WAIT_MS = 2000  # for a first request that is still being answered; after that, 409
 
 
@@ -100,10 +100,11 @@ def _again(first: IdempotencyKey) -> Response:
     return response
 
 
-def _with_token(body: dict[str, object]) -> str:
-    """A signed token is made anew; one that is shown only once stays unseen."""
-    if "id" in body and body["token"] == SIGNED:
-        body["token"] = make_token(User.find_or_fail(body["id"]))
+def _with_token(body: dict[str, Any]) -> str:
+    """A signed token is made again, as it was: if its sessions were ended since, it is no good. One that is shown only
+    once stays unseen."""
+    if body["token"] is not None:
+        body["token"] = make_token(User.find_or_fail(body["id"]), version=body["token"])
     return json.dumps(body)
 
 
@@ -119,8 +120,9 @@ def _keep(response: Response) -> Response:
     return response
 
 
-def _without_token(body: dict[str, object]) -> str:
-    """No secret is stored: a signed token can be made again, any other can't."""
+def _without_token(body: dict[str, Any]) -> str:
+    """No secret is stored: of a signed token its version, from which it can be made again; of any other nothing."""
     if "token" in body:
-        body["token"] = SIGNED if set(body) == {"id", "token"} else None
+        signed = set(body) == {"id", "token"}
+        body["token"] = User.find_or_fail(body["id"]).token_version if signed else None
     return json.dumps(body)

@@ -110,7 +110,7 @@ def _parameters(rule: Rule, method: str, said: Declared) -> list[dict[str, Any]]
         found += [{"$ref": f"#/components/parameters/{name}"} for name in ("PageSize", "PageToken")]
         found.append({"name": "sort", "in": "query", "schema": {"enum": orders}})
         found += [{"name": name, "in": "query", "schema": one.schema} for name, one in said.filters.items()]
-    if method in CHANGING and rule.arguments:
+    if method in CHANGING:
         found.append({"$ref": "#/components/parameters/IfMatch"})
     elif method == "POST":
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
@@ -169,7 +169,7 @@ def _problems(rule: Rule, method: str, said: Declared, public: bool) -> list[tup
     kinds: list[type[errors.AppError]] = [] if public else [errors.Unauthenticated]
     if rule.arguments:
         kinds.append(errors.NotFound)
-    if rule.arguments and method in CHANGING:
+    if method in CHANGING:
         kinds.append(errors.PreconditionFailed)
     if said.filters is not None:
         kinds.append(errors.ValidationFailed)

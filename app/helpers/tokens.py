@@ -27,8 +27,9 @@ def _signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(settings().secret_key, salt="accepted.token")
 
 
-def make_token(user: User) -> str:
-    return str(_signer().dumps([user.id, user.token_version]))
+def make_token(user: User, version: int | None = None) -> str:
+    """Good until the account's `token_version` is another one: the present one, or the one that is given."""
+    return str(_signer().dumps([user.id, version or user.token_version]))
 
 
 def new_secret(prefix: str) -> str:

@@ -143,6 +143,12 @@ class LedgerWorker(SimpleWorker):
                 CanceledJobRegistry(job.origin, connection=self.connection).add(job, pipeline=pipe)
             pipe.execute()
 
+    def unsubscribe(self) -> None:
+        """RQ wakes its listening thread before it tells it to stop, and then as often as not waits a second for it."""
+        if self.pubsub_thread:
+            self.pubsub_thread.stop()
+        super().unsubscribe()
+
     def run_maintenance_tasks(self) -> None:
         """Trims RQ's lists. Abandoned jobs are the relay's business: RQ would call them failed."""
         for queue in self.queues:

@@ -26,7 +26,7 @@ def test_every_answer_is_as_documented(app: Flask, mode: GenerationMode) -> None
         operation = result.ok()
 
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         def is_as_documented(case: schemathesis.Case) -> None:
             # A valid body may still name what is not there, or come with a stale ETag: refusing it is right.
             excluded = [positive_data_acceptance]

@@ -89,6 +89,16 @@ def test_sign_up_sent_twice_makes_one_account_and_stores_no_token(client):
     assert client.post("/api/v1/user", json=stranger, headers={"Idempotency-Key": "k"}).status_code == 409
 
 
+def test_sign_up_replayed_after_the_sessions_were_ended_opens_nothing(client):
+    body = {"email": "carol@example.com", "password": PASSWORD}
+    first = client.post("/api/v1/user", json=body, headers={"Idempotency-Key": "k"}).json
+    carol = Person(client, "", first["id"], first["token"])
+    assert carol.post("/api/v1/user/sign-out").status_code == 204
+    again = client.post("/api/v1/user", json=body, headers={"Idempotency-Key": "k"}).json
+    assert again["id"] == first["id"]
+    assert Person(client, "", again["id"], again["token"]).get("/api/v1/user").status_code == 401
+
+
 def test_requests_at_once_do_the_work_once(app, alice):
     """A client that lost answers sends again, several at a time."""
     generator = random.Random(7)
