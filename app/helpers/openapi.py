@@ -128,7 +128,7 @@ def _responses(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for answer in said.answers:
-        found[str(answer.status)] = _response(answer, old, schemas)
+        found[str(answer.status)] = _response(answer, method, old, schemas)
     if method == "GET" and _has_etag(said):
         found["304"] = {"description": "It is still what you have."}
     kinds: dict[int, list[str]] = {}
@@ -146,9 +146,10 @@ def _responses(
     return dict(sorted(found.items()))
 
 
-def _response(answer: Answer, old: bool, schemas: dict[str, Any]) -> dict[str, Any]:
+def _response(answer: Answer, method: str, old: bool, schemas: dict[str, Any]) -> dict[str, Any]:
     words = {200: "Done.", 201: "Made.", 202: "Accepted: follow the job.", 204: "Done; nothing to show."}
-    names = (*answer.headers, "X-Request-Id", *(("Deprecation", "Sunset", "Link") if old else ()))
+    again = ("Idempotency-Replayed",) if method == "POST" else ()
+    names = (*answer.headers, "X-Request-Id", *again, *(("Deprecation", "Sunset", "Link") if old else ()))
     response: dict[str, Any] = {
         "description": words.get(answer.status, "See the body."),
         "headers": _headers(names),
