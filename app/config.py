@@ -117,6 +117,7 @@ class Settings:
     smtp_url: str | None = setting(kinds.SMTP_URL)  # unset: mails become .eml files under DATA_DIR/mail
     mail_from: str = setting(kinds.TEXT, "Accepted <accepted@localhost>")  # the sender of every mail
     workers: int = setting(kinds.number(1, 64), 2)  # worker processes
+    worker_memory_mb: int = setting(kinds.number(64, 1 << 20), 1024)  # MiB that a job's process may use
     web_concurrency: int = setting(kinds.number(1, 64), 1)  # web processes
     supervisor_port: int = setting(kinds.PORT, 9001)  # supervisord's own page, on 127.0.0.1
     supervisor_user: str = setting(kinds.TEXT, "operator")  # the operator's name, for that page and /internal

@@ -10,7 +10,7 @@ from app.controllers.v0 import tasks as v0_tasks
 from app.helpers import auth, cors, idempotency, limits, problems, responses, web_monitoring
 from app.models import Base
 
-BLUEPRINTS = (root, docs, users, passwords, tokens, tasks, jobs, v0_tasks)
+BLUEPRINTS = (users, passwords, tokens, tasks, jobs, v0_tasks, root, docs)
 EXAMPLES = (foo, bar, baz, fail)
 
 

@@ -16,7 +16,7 @@ from app.helpers import monitoring
 from app.models import Base
 from app.models.job import LANES
 from app.queue import doorbell, relay
-from app.queue.worker import Heart, LedgerWorker
+from app.queue.worker import LedgerWorker
 
 SECRET = "a secret for tests only, long enough"
 
@@ -117,7 +117,7 @@ def work(app: Flask, settings: config.Settings) -> Callable[[], None]:
         relay.look()
         db.session.remove()
         connection = Redis.from_url(settings.redis_url)
-        worker = LedgerWorker(LANES, connection=connection, serializer=JSONSerializer, heart=Heart())
+        worker = LedgerWorker(LANES, connection=connection, serializer=JSONSerializer)
         worker.work(burst=True, logging_level="WARNING")
         connection.close()
 

@@ -1,4 +1,6 @@
-"""`run.py worker`: one worker."""
+"""`run.py worker`: one worker, which is a parent that watches and a child that works."""
+
+from functools import partial
 
 from app import config
 from app.commands.lifeline import die_with_parent
@@ -7,8 +9,9 @@ from app.commands.lifeline import die_with_parent
 def main(_arguments: list[str]) -> int:
     die_with_parent()
     from app.boot import boot  # noqa: PLC0415  # a killed parent must be noticed before the slow part
+    from app.queue.watch import Watch  # noqa: PLC0415
     from app.queue.worker import work  # noqa: PLC0415
 
     settings = config.load()
     boot(settings)
-    return work(settings.redis_url)
+    return Watch(partial(work, settings.redis_url), die_with_parent, settings.worker_memory_mb << 20).run()

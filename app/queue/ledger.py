@@ -4,11 +4,11 @@
 No function here commits; the caller's transaction decides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select, true, update
 
 from app.config import settings
 from app.db import session
@@ -70,9 +70,24 @@ def _mine(claim: Claim, *statuses: str) -> tuple[ColumnElement[bool], ...]:
     return (Job.id == claim.id, Job.attempt == claim.attempt, Job.status.in_(statuses or HELD))
 
 
-def extend(claim: Claim) -> bool:
-    """The worker is alive: the lease starts anew. False if the job is no longer this worker's."""
-    return _change(*_mine(claim), lease_expires_at=now() + timedelta(seconds=LEASE_SECONDS))
+def claim_of(job: Job) -> Claim:
+    """The hold on a job's present attempt, for whoever settles it in the worker's place."""
+    names = [field.name for field in fields(Claim)]
+    return Claim(**{name: getattr(job, name) for name in names})
+
+
+def extend(job_id: str, attempt: int) -> float | None:
+    """The worker is alive: the lease of this attempt starts anew. For how many seconds it is canceling, if it is."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.status.in_(HELD))
+        .values(lease_expires_at=now() + timedelta(seconds=LEASE_SECONDS))
+        .returning(Job.status, Job.cancel_requested_at)
+    )
+    row = session.execute(statement.execution_options(synchronize_session=False)).one_or_none()
+    if row is None or row.status != "canceling":
+        return None
+    return float((now() - row.cancel_requested_at).total_seconds())
 
 
 def progress(claim: Claim, values: dict[str, Any]) -> str | None:
@@ -123,8 +138,9 @@ def give_back(claim: Claim, why: str) -> bool:
     return _change(*_mine(claim, "running"), status="queued", lease_expires_at=None, history=[*claim.history, past])
 
 
-def take_back(job: Job) -> str | None:
-    """The lease ran out: queued again, or canceled if that was asked for, or failed the third time.
+def take_back(job: Job, *, at_once: bool = False, cause: str = "The worker vanished") -> str | None:
+    """The lease ran out, or (`at_once`) the worker is known to be dead: queued again, or canceled if that was asked
+    for, or failed the third time.
 
     Returns the new status, or None if the worker came back in time or another relay was quicker.
     """
@@ -142,13 +158,13 @@ def take_back(job: Job) -> str | None:
         "started_at": rfc3339(job.started_at),
         "finished_at": rfc3339(now()),
         "worker": job.worker,
-        "error": "The worker vanished",
+        "error": cause,
     }
     moved = _change(
         Job.id == job.id,
         Job.attempt == job.attempt,
         Job.status == job.status,
-        Job.lease_expires_at <= now(),
+        true() if at_once else Job.lease_expires_at <= now(),
         crashes=crashes,
         history=[*job.history, past],
         **values,

@@ -21,7 +21,7 @@ from app.errors import JobFailed
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, ledger, recurrences, runner
+from app.queue import doorbell, recurrences, rescue, runner
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
@@ -97,16 +97,7 @@ def make_due_ready() -> int:
 def take_back_lost() -> None:
     """Jobs of workers that fell silent go back to their queue, or are parked after the third time."""
     for job in _rows(select(Job).where(Job.status.in_(HELD), Job.lease_expires_at <= now()).limit(BATCH)):
-        status = ledger.take_back(job)
-        session.commit()
-        if status is None:
-            continue
-        log.warning(
-            "%s %s: its worker %s vanished in attempt %d: %s", job.type, job.id, job.worker, job.attempt, status
-        )
-        doorbell.forget([job.id], job.queue)
-        if status == "failed":
-            runner.report(job, JobFailed(f"{job.type} killed its worker"))
+        rescue.rescue(job)
 
 
 def report_unreported() -> None:

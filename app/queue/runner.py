@@ -64,20 +64,27 @@ def _attempt(claim: ledger.Claim) -> Outcome:
         session.commit()
     except attempt.Canceled:
         session.rollback()
-        return _settle(ledger.stop(claim), Outcome("canceled"))
+        return settle(ledger.stop(claim), Outcome("canceled"))
     except attempt.LeaseLost:
         session.rollback()
         return Outcome("lost")
     except attempt.Interrupted:
         session.rollback()
-        return _settle(ledger.give_back(claim, "The worker had to stop"), Outcome("queued"))
+        return give_back(claim)
     except BaseException as error:  # sys.exit() in a job is a failure like any other
         session.rollback()
-        return _raised(claim, error)
+        return raised(claim, error)
     return Outcome("succeeded", result)
 
 
-def _settle(moved: bool, outcome: Outcome) -> Outcome:
+def give_back(claim: ledger.Claim) -> Outcome:
+    """Back to the queue, uncharged – or canceled, if that was asked for meanwhile."""
+    if ledger.give_back(claim, "The worker had to stop"):
+        return settle(True, Outcome("queued"))
+    return settle(ledger.stop(claim), Outcome("canceled"))
+
+
+def settle(moved: bool, outcome: Outcome) -> Outcome:
     """Commits a move that applied; one that did not means that the job is somebody else's."""
     if not moved:
         session.rollback()
@@ -86,7 +93,7 @@ def _settle(moved: bool, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _raised(claim: ledger.Claim, error: BaseException) -> Outcome:
+def raised(claim: ledger.Claim, error: BaseException) -> Outcome:
     """Another try later, or the final failure: then the operators are told, once."""
     shown = error if isinstance(error, AppError) else JobFailed()
     cause = type(error).__name__
@@ -103,7 +110,7 @@ def _raised(claim: ledger.Claim, error: BaseException) -> Outcome:
         if ledger.stop(claim):  # it raised while somebody was canceling it
             session.commit()
             return Outcome("canceled")
-    outcome = _settle(ledger.fail(claim, shown, cause, trace), Outcome("failed", error=error))
+    outcome = settle(ledger.fail(claim, shown, cause, trace), Outcome("failed", error=error))
     if outcome.status == "failed":
         log.error("%s %s failed for good:\n%s", claim.type, claim.id, trace)
         report(claim, error)

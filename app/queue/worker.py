@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import threading
-import time
 from types import FrameType
 from typing import Any
 
@@ -22,18 +21,18 @@ from rq.job import JobStatus, Retry
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry
-from sqlalchemy.exc import DBAPIError
 
 from app.db import session
 from app.models.base import now
 from app.models.job import LANES
 from app.queue import adoption, attempt, ledger, runner
+from app.queue.watch import Report
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 2.5  # a quarter of a lease
 REDIS_TTL_SECONDS = 30  # RQ takes a worker that was silent for this long (and a minute) off its list
 RECONNECT_SECONDS = 0.5
+JOBS_A_PROCESS = 10_000  # then a fresh one takes over: whatever leaks, leaks no further
 GRACE_SECONDS = 5  # for the job in hand when the worker has to go; supervisord kills after 7
 
 
@@ -61,40 +60,16 @@ class NotFinished(Exception):
     """The attempt did not end the job: it was canceled, given back, or is somebody else's by now; or sys.exit() did."""
 
 
-class Heart(threading.Thread):
-    """Extends the lease of the job in hand, beside the thread that runs it."""
-
-    def __init__(self) -> None:
-        super().__init__(name="heart", daemon=True)
-        self.claim: ledger.Claim | None = None
-
-    def run(self) -> None:
-        while True:
-            time.sleep(HEARTBEAT_SECONDS)
-            claim = self.claim
-            if claim is not None:
-                self._extend(claim)
-
-    def _extend(self, claim: ledger.Claim) -> None:
-        try:
-            ledger.extend(claim)
-            session.commit()
-        except DBAPIError as error:
-            log.warning("heartbeat of %s failed: %s", claim.id, error)
-        finally:
-            session.remove()
-
-
 class LedgerWorker(SimpleWorker):
-    """One process, one job at a time."""
+    """One process, one job at a time. `report` tells the parent, in watch.py, which attempt is in hand."""
 
     job_class = LedgerJob
     max_connection_wait_time = 2.0  # seconds; RQ's own minute would leave jobs lying after an outage
     log_result_lifespan = False
 
-    def __init__(self, *args: Any, heart: Heart, **options: Any):
+    def __init__(self, *args: Any, report: Report = lambda _claim: None, **options: Any):
         super().__init__(*args, **options)
-        self.heart = heart
+        self.report = report
         self.stopping = False
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -117,12 +92,12 @@ class LedgerWorker(SimpleWorker):
         if claim is None:
             return
         job.claim = claim
-        self.heart.claim = claim
+        self.report(claim)
         try:
             execution = self.prepare_execution(job)
             self.perform_job(job, queue, execution)
         finally:
-            self.heart.claim = None
+            self.report(None)
         self.set_state("idle")
 
     def handle_exception(self, job: LedgerJob, *exc_info: Any) -> None:
@@ -143,6 +118,15 @@ class LedgerWorker(SimpleWorker):
                 CanceledJobRegistry(job.origin, connection=self.connection).add(job, pipeline=pipe)
             pipe.execute()
 
+    def kill_horse(self, *_: Any) -> None:
+        """RQ's stop-job command, heard by the listening thread: as if its owner canceled it. A job that does not reach
+        a checkpoint is ended by the parent."""
+        job_id = self.get_current_job_id()
+        if job_id is not None:
+            ledger.request_cancel(job_id)
+            session.commit()
+            session.remove()
+
     def unsubscribe(self) -> None:
         """RQ wakes its listening thread before it tells it to stop, and then as often as not waits a second for it."""
         if self.pubsub_thread:
@@ -158,24 +142,23 @@ class LedgerWorker(SimpleWorker):
         self.last_cleaned_at = now()
 
 
-def work(redis_url: str) -> int:
+def work(redis_url: str, report: Report) -> None:
     """Works until SIGTERM or SIGINT; the job in hand is finished first. Redis that is away is waited for."""
-    heart = Heart()
-    heart.start()
     stop = threading.Event()
     while not stop.is_set():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         try:
-            _work_while_redis_is_there(redis_url, heart, stop)
+            if _work_while_redis_is_there(redis_url, report, stop):
+                return
         except RedisError as error:
             log.warning("redis is away: %s", error)
             stop.wait(RECONNECT_SECONDS)
-    return 0
 
 
-def _work_while_redis_is_there(redis_url: str, heart: Heart, stop: threading.Event) -> None:
-    """Sets `stop` if it was a signal that ended it, whatever else went wrong then."""
+def _work_while_redis_is_there(redis_url: str, report: Report, stop: threading.Event) -> bool:
+    """True if the process has done its share of jobs and another shall take over. Sets `stop` if it was a signal that
+    ended it, whatever else went wrong then."""
     client = Redis.from_url(redis_url)
     worker: LedgerWorker | None = None
     try:
@@ -188,9 +171,10 @@ def _work_while_redis_is_there(redis_url: str, heart: Heart, stop: threading.Eve
             serializer=JSONSerializer,
             worker_ttl=REDIS_TTL_SECONDS,
             log_job_description=False,
-            heart=heart,
+            report=report,
         )
-        worker.work(logging_level="WARNING")
+        worker.work(logging_level="WARNING", max_jobs=JOBS_A_PROCESS)
+        return bool(worker.successful_job_count + worker.failed_job_count >= JOBS_A_PROCESS)
     finally:
         if worker is not None and worker.stopping:
             stop.set()

@@ -375,7 +375,7 @@ def test_living_worker_keeps_its_job():
     job_id = ask("record", value="x")
     claim = ledger.claim(job_id, "alive")
     session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
-    assert ledger.extend(claim)
+    ledger.extend(claim.id, claim.attempt)
     session.commit()
     relay.take_back_lost()
     assert row(job_id).status == "running"

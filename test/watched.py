@@ -1,0 +1,63 @@
+"""A worker in a process of its own, with jobs that misbehave and little patience: `python watched.py`."""
+
+import hashlib
+import os
+import signal
+import sys
+import time
+from functools import partial
+
+from app import config
+from app.boot import boot
+from app.commands.lifeline import die_with_parent
+from app.queue import checkpoint, job, watch
+from app.queue.worker import work
+
+MEMORY_BYTES = 400 << 20
+
+
+@job()
+def quick() -> int:
+    return os.getpid()
+
+
+@job()
+def die() -> None:
+    """As if the kernel had run out of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job(timeout_seconds=1, max_attempts=1)
+def stick() -> None:
+    """Years in C, where no exception and no signal handler gets in."""
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+
+
+@job()
+def hog() -> int:
+    memory = bytearray(os.urandom(1 << 20) * 500)
+    time.sleep(60)
+    return len(memory)
+
+
+@job()
+def go_on(checkpoints: bool) -> None:
+    """For ever, listening to nobody or at checkpoints."""
+    while True:
+        time.sleep(0.02)
+        if checkpoints:
+            checkpoint()
+
+
+def main() -> int:
+    die_with_parent()
+    watch.HEARTBEAT_SECONDS, watch.OVERTIME_SECONDS, watch.CANCEL_SECONDS = 0.3, 1, 1
+    settings = config.load()
+    boot(settings)
+    return watch.Watch(partial(work, settings.redis_url), die_with_parent, MEMORY_BYTES).run()
+
+
+if __name__ == "__main__":
+    import watched  # the jobs' names are those of the module, not of `__main__`
+
+    sys.exit(watched.main())
