@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify
 
-from app.errors import EmailInUse, Forbidden, PreconditionFailed, Unauthenticated
+from app.errors import EmailInUse, Forbidden, NotFound, PreconditionFailed, Unauthenticated
 from app.helpers.auth import needs, public
 from app.helpers.declare import gives, raises, takes
 from app.helpers.responses import find, nothing, shown, shown_once
@@ -18,6 +18,14 @@ bp = Blueprint("users", __name__, url_prefix="/api/v1")
 
 def _with_token(user: User) -> Response:
     return jsonify({"id": user.id, "token": make_token(user)})
+
+
+def _me() -> User:
+    """The caller's account, locked. If it was deleted since the request began, its token is no good any more."""
+    try:
+        return find(User, g.actor.id)
+    except NotFound:
+        raise Unauthenticated from None
 
 
 @bp.post("/user")
@@ -49,7 +57,7 @@ def show() -> Response:
 def update(body: dict[str, Any]) -> Response:
     """Change one's e-mail address or password. A new password ends all sessions; the answer has a new token then."""
     confirmed = users.confirm(g.actor, body["current_password"], body.get("password"))
-    user = users.change(find(User, g.actor.id), confirmed, body.get("email"))
+    user = users.change(_me(), confirmed, body.get("email"))
     answer = shown(user)
     return shown_once(answer, token=make_token(user)) if "password" in body else answer
 
@@ -62,7 +70,7 @@ def update(body: dict[str, Any]) -> Response:
 def delete(body: dict[str, Any]) -> Response:
     """Delete one's account and everything that is its. There is no way back."""
     confirmed = users.confirm(g.actor, body["current_password"])
-    users.delete(find(User, g.actor.id), confirmed)
+    users.delete(_me(), confirmed)
     return nothing()
 
 

@@ -277,3 +277,19 @@ def test_each_request_costs_as_many_queries_as_it_should(alice, queries):
     alice.token = sign_in(alice.client, "new@example.com", NEW).json["token"]
     # Who calls; the row, locked; the waiting jobs; the account.
     assert cost(leave, alice, NEW) == 4
+
+
+def test_account_that_is_deleted_in_the_middle_of_a_request_is_401(alice, monkeypatch):
+    from app.db import session
+    from app.models import User
+    from app.services import users
+
+    def confirm_slowly(user, *_):
+        session.rollback()
+        session.delete(session.get_one(User, user.id))
+        session.commit()
+        return users.Confirmed("", None)
+
+    monkeypatch.setattr(users, "confirm", confirm_slowly)
+    answer = alice.patch("/api/v1/user", json={"email": "new@example.com", "current_password": "x"})
+    assert answer.status_code == 401
