@@ -30,4 +30,13 @@ FIELDS = {
     "created_at": MOMENT,
 }
 shown = answer("Token", FIELDS)
-created = answer("TokenWithSecret", FIELDS | {"token": {"type": "string", "description": "Shown this once only."}})
+created = answer(
+    "TokenWithSecret",
+    FIELDS
+    | {
+        "token": {
+            "type": ["string", "null"],
+            "description": "Shown this once only: null when an idempotency key brings the answer again.",
+        }
+    },
+)
