@@ -147,7 +147,13 @@ def _responses(
 
 
 def _response(answer: Answer, old: bool, schemas: dict[str, Any]) -> dict[str, Any]:
-    words = {200: "Done.", 201: "Made.", 202: "Accepted: follow the job.", 204: "Done; nothing to show."}
+    words = {
+        303: "See there.",
+        200: "Done.",
+        201: "Made.",
+        202: "Accepted: follow the job.",
+        204: "Done; nothing to show.",
+    }
     names = (*answer.headers, "X-Request-Id", *(("Deprecation", "Sunset", "Link") if old else ()))
     response: dict[str, Any] = {
         "description": words.get(answer.status, "See the body."),
