@@ -1,20 +1,22 @@
-"""Following slow work: `/api/v1/jobs`. The stream of a job's events is in `job_events.py`."""
+"""Following slow work: `/api/v1/jobs`."""
 
+import re
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, request
 
 from app.errors import Conflict, JobCanceled, JobExpired, JobFailed, JobNotCancelable, JobNotFinished
+from app.helpers import waiting
 from app.helpers.auth import needs
 from app.helpers.declare import gives, lists, raises
 from app.helpers.pages import Filter, contains, exactly, moment
 from app.helpers.problems import stored
 from app.helpers.responses import accepted, find, nothing, shown
 from app.models import Job
-from app.models.job import LANES, STATUSES
+from app.models.job import DONE, LANES, STATUSES
 from app.schemas import jobs as schemas
-from app.services import jobs
+from app.services import job_events, jobs
 
 bp = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
 
@@ -56,11 +58,14 @@ def index(page: Any) -> Response:
 
 @bp.get("/<uuid:job_id>")
 @needs("jobs:read")
-@gives(200, schemas.shown, "ETag", "Retry-After")
+@gives(200, schemas.shown, "ETag", "Retry-After", "Preference-Applied")
 @raises(JobExpired)
 def show(job_id: UUID) -> Response:
-    """Show a job. `Retry-After` is there until it is done."""
+    """Show a job. `Retry-After` is there until it is done; `Prefer: wait=N` waits for its status to change."""
     job = _job(job_id)
+    seen = job.status
+    if waiting.until(job.id, lambda status: status != seen or status in DONE):
+        job = _job(job_id)
     response = shown(job)
     if not job.is_done:
         response.headers["Retry-After"] = "2"
@@ -69,8 +74,8 @@ def show(job_id: UUID) -> Response:
 
 @bp.post("/<uuid:job_id>/cancel")
 @needs("jobs:write")
-@gives(202, schemas.shown, "Location", "Retry-After")
-@gives(200, schemas.shown)
+@gives(202, schemas.shown, "Location", "Retry-After", "Preference-Applied")
+@gives(200, schemas.shown, "Preference-Applied")
 @raises(JobNotCancelable, JobExpired)
 def cancel(job_id: UUID) -> Response:
     """Cancel a job: at once if it waits (200), at its next checkpoint if it runs (202)."""
@@ -80,7 +85,8 @@ def cancel(job_id: UUID) -> Response:
 
 @bp.post("/<uuid:job_id>/retry")
 @needs("jobs:write")
-@gives(202, schemas.shown, "Location", "Retry-After")
+@gives(202, schemas.shown, "Location", "Retry-After", "Preference-Applied")
+@gives(200, schemas.shown, "Preference-Applied")
 @raises(Conflict, JobExpired)
 def retry(job_id: UUID) -> Response:
     """Queue a failed or canceled job again, under the same id."""
@@ -110,3 +116,21 @@ def delete(job_id: UUID) -> Response:
     """Forget a finished job, for good."""
     jobs.forget(_job(job_id))
     return nothing()
+
+
+@bp.get("/<uuid:job_id>/events")
+@needs("jobs:read")
+@gives(200, None, media_type="text/event-stream")
+@gives(204)
+@raises(JobExpired)
+def events(job_id: UUID) -> Response:
+    """Stream what happens to a job, from its beginning or after `Last-Event-ID` (Server-Sent Events).
+
+    `event: done` is the last one; asking for more after it is answered with 204.
+    """
+    job, last = _job(job_id), request.headers.get("Last-Event-ID", "")
+    seq = int(last) if re.fullmatch("[0-9]{1,9}", last) else 0
+    if job_events.is_over(job, seq):
+        return nothing()
+    headers = {"X-Accel-Buffering": "no"}  # nginx would keep the events to itself
+    return Response(job_events.stream(job.id, seq), content_type="text/event-stream", headers=headers)

@@ -116,6 +116,10 @@ def _parameters(rule: Rule, method: str, said: Declared) -> list[dict[str, Any]]
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     elif method == "GET" and _has_etag(said):
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    if any("Preference-Applied" in answer.headers for answer in said.answers):
+        found.append({"$ref": "#/components/parameters/Prefer"})
+    if any(answer.media_type == "text/event-stream" for answer in said.answers):
+        found.append({"$ref": "#/components/parameters/LastEventId"})
     return found
 
 

@@ -32,6 +32,7 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "jobs.show": (None, 200, 404, 200),
     "jobs.cancel": (None, 200, 404, 200),
     "jobs.retry": (None, 409, 404, 409),
+    "jobs.events": (None, 200, 404, 200),
     "jobs.result": (None, 409, 404, 409),
     "jobs.delete": (None, 409, 404, 409),
     "v0_tasks.index": (None, 200, 200, 200),
