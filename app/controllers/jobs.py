@@ -111,7 +111,7 @@ def result(job_id: UUID) -> Response:
 @bp.delete("/<uuid:job_id>")
 @needs("jobs:write")
 @gives(204)
-@raises(JobNotFinished, JobExpired)
+@raises(JobNotFinished, Conflict, JobExpired)
 def delete(job_id: UUID) -> Response:
     """Forget a finished job, for good."""
     jobs.forget(_job(job_id))

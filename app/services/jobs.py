@@ -32,8 +32,13 @@ def retry(job: Job) -> Job:
 
 
 def forget(job: Job) -> None:
-    """Deletes a finished job and what is known of it, for good. JobNotFinished unless it is done."""
+    """Deletes a finished job and what is known of it, for good. JobNotFinished unless it is done.
+
+    Conflict while the operators have not been told of its failure: the report is made of the row.
+    """
     if not job.is_done:
         raise JobNotFinished("Only a finished job can be forgotten. Cancel it first.")
+    if job.status == "failed" and job.reported_at is None:
+        raise Conflict("The operators have not been told of this failure yet. Try again in a moment.")
     outbox.forget_after_commit(job)
     job.delete()

@@ -104,6 +104,18 @@ def test_unfinished_job_is_not_forgotten(alice, bob):
     assert alice.get(f"/api/v1/jobs/{job_id}").status_code == 200
 
 
+def test_failure_is_not_forgotten_before_it_is_reported(alice, work):
+    job_id = ask_for(alice, "refuse")
+    work()
+    session.execute(update(Job).where(Job.id == job_id).values(reported_at=None))
+    session.commit()
+    answer = alice.delete(f"/api/v1/jobs/{job_id}")
+    assert (answer.status_code, slug(answer)) == (409, "conflict")
+    session.execute(update(Job).where(Job.id == job_id).values(reported_at=now()))
+    session.commit()
+    assert alice.delete(f"/api/v1/jobs/{job_id}").status_code == 204
+
+
 def test_expiry_is_announced_then_gone_then_unknown(alice, bob, work):
     job_id = count_to(alice)
     work()
