@@ -100,6 +100,12 @@ class JobNotCancelable(Conflict):
     slug, title = "job-not-cancelable", "Job not cancelable"
 
 
+class JobExpired(AppError):
+    """The job finished so long ago that what it knew was deleted. Its `expires_at` had announced it."""
+
+    status, slug, title = 410, "job-expired", "Job expired"
+
+
 class JobFailed(AppError):
     """The job failed for a reason inside the server. The operators have been told."""
 

@@ -7,8 +7,9 @@ from app.boot import boot
 from app.config import ROOT, Settings
 from app.controllers import bar, baz, dashboard, docs, fail, foo, jobs, passwords, root, tasks, tokens, users
 from app.controllers.v0 import tasks as v0_tasks
-from app.helpers import auth, cors, idempotency, limits, problems, responses, web_monitoring
+from app.helpers import auth, cors, idempotency, limits, problems, responses, waiting, web_monitoring
 from app.models import Base
+from app.queue import signals
 
 BLUEPRINTS = (users, passwords, tokens, tasks, jobs, v0_tasks, root, docs)
 EXAMPLES = (foo, bar, baz, fail)
@@ -27,6 +28,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["accepted.engine"] = engine
     responses.init(app)  # first in, last out: the transaction is settled after everything else
+    waiting.init(app, signals.try_to_wait)
     problems.init(app)
     cors.init(app, settings)
     auth.init(app)

@@ -6,8 +6,9 @@ from granian.log import LogLevels
 
 from app import config
 from app.commands.lifeline import die_with_parent
+from app.queue.signals import MOST_WAITING
 
-THREADS = 32  # of each web process; a waiting request holds one
+THREADS = 32 + MOST_WAITING  # of each web process; a waiting request and an event stream hold one
 DRAIN_SECONDS = 5  # for requests in hand; supervisord kills after 6
 
 

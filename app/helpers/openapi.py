@@ -116,6 +116,10 @@ def _parameters(rule: Rule, method: str, said: Declared) -> list[dict[str, Any]]
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     elif method == "GET" and _has_etag(said):
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    if any("Preference-Applied" in answer.headers for answer in said.answers):
+        found.append({"$ref": "#/components/parameters/Prefer"})
+    if any(answer.media_type == "text/event-stream" for answer in said.answers):
+        found.append({"$ref": "#/components/parameters/LastEventId"})
     return found
 
 
@@ -147,7 +151,13 @@ def _responses(
 
 
 def _response(answer: Answer, method: str, old: bool, schemas: dict[str, Any]) -> dict[str, Any]:
-    words = {200: "Done.", 201: "Made.", 202: "Accepted: follow the job.", 204: "Done; nothing to show."}
+    words = {
+        303: "See there.",
+        200: "Done.",
+        201: "Made.",
+        202: "Accepted: follow the job.",
+        204: "Done; nothing to show.",
+    }
     again = ("Idempotency-Replayed",) if method == "POST" else ()
     names = (*answer.headers, "X-Request-Id", *again, *(("Deprecation", "Sunset", "Link") if old else ()))
     response: dict[str, Any] = {

@@ -14,6 +14,7 @@ HEADERS = {
     "X-Request-Id": ("The id of this request: yours if it was well formed, else ours.", {"type": "string"}),
     "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
     "Idempotency-Replayed": ("There, and `true`, if this is the first answer again.", {"type": "string"}),
+    "Preference-Applied": ("There if `Prefer` was heeded: `wait=10`.", {"type": "string"}),
     "Deprecation": ("Since when this version is deprecated (RFC 9745).", {"type": "string"}),
     "Sunset": ("When this version may go (RFC 8594).", {"type": "string"}),
     "Link": ("Where the successor is.", {"type": "string"}),
@@ -36,6 +37,18 @@ PARAMETERS = {
         "in": "header",
         "description": "A key of your own for this request: sent again, it gets the first answer. Kept a week.",
         "schema": {"type": "string", "pattern": "^[!#-~][!-~]{0,254}$", "maxLength": 255},
+    },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`wait=N`: answer when the job has moved, or in N seconds; at most 30 (RFC 7240).",
+        "schema": {"type": "string"},
+    },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The `id` of the last event that you have: only later ones come.",
+        "schema": {"type": "string"},
     },
     "IfMatch": {
         "name": "If-Match",

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response, json, jsonify, request
-from sqlalchemy import ColumnElement, Uuid, tuple_
+from sqlalchemy import ColumnElement, Uuid, or_, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.errors import ValidationFailed
 from app.helpers.validation import parse_moment
@@ -19,6 +20,7 @@ from app.models.base import LARGEST_ID, UtcDateTime, rfc3339
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
 LONGEST_TEXT = 200  # of a filter
+SEARCH = "search"  # in what a filter gives: no attribute, but a condition as it is
 OWN = ("page_size", "page_token", "sort")
 
 
@@ -57,12 +59,25 @@ def moment(name: str) -> Filter:
     return Filter(lambda text: {name: parse_moment(text)}, {"type": "string", "format": "date-time"})
 
 
-def page(model: type[Model], filters: Filters, sort: str, **fixed: Any) -> Response:
-    """The page that the query parameters ask for. `fixed` always holds: whose rows these are."""
+def contains(*columns: InstrumentedAttribute[Any]) -> Filter:
+    """One of these columns has the text in it, in whatever case. No pattern: `%` is a percent sign."""
+
+    def parse(text: str) -> dict[str, Any]:
+        if not 0 < len(text) <= LONGEST_TEXT:
+            raise ValueError(text)
+        return {SEARCH: or_(*(column.icontains(text, autoescape=True) for column in columns))}
+
+    return Filter(parse, {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT})
+
+
+def page(model: type[Model], filters: Filters, sort: str, *conditions: ColumnElement[bool], **fixed: Any) -> Response:
+    """The page that the query parameters ask for. `conditions` and `fixed` always hold: whose rows these are."""
     size = _size(request.args.get("page_size", str(PAGE_SIZE)))
     order = _sort(model, request.args.get("sort", sort))
     column, key = _order_column(model, order), model.__mapper__.primary_key[0]
-    query = model.smart_query(filters=fixed | _filters(filters))
+    wanted = fixed | _filters(filters)
+    search = [wanted.pop(SEARCH)] if SEARCH in wanted else []
+    query = model.smart_query(filters=wanted).filter(*conditions, *search)
     place: Any = tuple_(column, key)
     if "page_token" in request.args:
         after = _read_token(model, order, request.args["page_token"])

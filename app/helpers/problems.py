@@ -45,6 +45,12 @@ def problem(error: AppError) -> Response:
     return Response(json.dumps(body, ensure_ascii=True), error.status, error.headers, content_type=kind)
 
 
+def stored(body: dict[str, Any]) -> Response:
+    """A problem object that was written down earlier, answered now, with its own status."""
+    body = body | {"instance": request.path, "request_id": context.get().request_id}
+    return Response(json.dumps(body), body["status"], content_type="application/problem+json")
+
+
 def _is_v0() -> bool:
     """By its view; or, where none fits, by the first part of the path."""
     if request.blueprint:

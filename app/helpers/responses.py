@@ -1,19 +1,23 @@
 """Answers: their few shapes, and what is on every one of them – the request id and the security headers."""
 
 import hashlib
+import logging
 import re
 import uuid
 from datetime import datetime
 from typing import Any, TypeVar
 
 from flask import Flask, Response, g, json, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import http_date
 
 from app import db
 from app.errors import PreconditionFailed
-from app.helpers import context
+from app.helpers import context, waiting
 from app.models import Job, Model
+from app.models.job import DONE
 
+log = logging.getLogger(__name__)
 Row = TypeVar("Row", bound=Model)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -65,10 +69,14 @@ def nothing() -> Response:
 
 
 def accepted(job: Job) -> Response:
-    """202: the work will be done; the body is the job, and `Location` is where to follow it."""
+    """202: the work will be done; the body is the job, and `Location` is where to follow it.
+
+    `Prefer: wait=N` is heeded after the commit, in `_end`: before it, no worker sees the job.
+    """
     response = shown(job, 202, f"/api/v1/jobs/{job.id}")
     response.headers["Retry-After"] = "2"
     response.headers["Vary"] = "Prefer, Accept"
+    g.accepted_job_id = job.id
     return response
 
 
@@ -95,10 +103,32 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     db.settle(response.status_code)
+    if response.status_code == 202 and "accepted_job_id" in g:
+        _wait_for_end(response, g.accepted_job_id)
+    if "waited_seconds" in g:
+        response.headers["Preference-Applied"] = f"wait={g.waited_seconds}"
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-Id"] = context.get().request_id or ""
     return response
+
+
+def _wait_for_end(response: Response, job_id: str) -> None:
+    """Makes the 202 a 200 with the finished job, if the client waits for it and it finishes in time."""
+    db.read_only.set(True)
+    try:
+        waited = waiting.until(job_id, lambda status: status in DONE)
+        job = Job.find(job_id) if waited else None
+        if job is None or not job.is_done:
+            return
+        finished = shown(job)
+    except SQLAlchemyError as error:  # the job was accepted, and that is the answer
+        log.warning("the end of job %s was not waited for: %s", job_id, type(error).__name__)
+        return
+    response.status_code = 200
+    response.set_data(finished.get_data())
+    response.set_etag(_etag(finished))
+    del response.headers["Retry-After"]
 
 
 def _close(_error: Any) -> None:

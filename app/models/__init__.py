@@ -4,9 +4,21 @@ from app.models.api_token import ApiToken
 from app.models.base import Base, Model
 from app.models.idempotency_key import IdempotencyKey
 from app.models.job import Job
+from app.models.job_event import JobEvent
 from app.models.password_reset import PasswordReset
 from app.models.recurrence import Recurrence
 from app.models.task import Task
 from app.models.user import User
 
-__all__ = ["ApiToken", "Base", "IdempotencyKey", "Job", "Model", "PasswordReset", "Recurrence", "Task", "User"]
+__all__ = [
+    "ApiToken",
+    "Base",
+    "IdempotencyKey",
+    "Job",
+    "JobEvent",
+    "Model",
+    "PasswordReset",
+    "Recurrence",
+    "Task",
+    "User",
+]

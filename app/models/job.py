@@ -9,10 +9,10 @@ scheduled ─due─► queued ─claim─► running ─returned─► succeeded
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, Uuid, text, true
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, Uuid, or_, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import BigId, Model, rfc3339
+from app.models.base import BigId, Model, now, rfc3339
 
 DONE = ("succeeded", "failed", "canceled")
 WAITING = ("scheduled", "queued", "retrying")
@@ -60,6 +60,7 @@ class Job(Model):
         _partial("ix_jobs_leases", "lease_expires_at", where=text(one_of("status", HELD))),
         _partial("ix_jobs_unreported", "finished_at", where=text("status = 'failed' AND reported_at IS NULL")),
         _partial("ix_jobs_expires", "expires_at", where=text("expires_at IS NOT NULL")),
+        _partial("ix_jobs_to_empty", "expires_at", where=text("expires_at IS NOT NULL AND emptied_at IS NULL")),
         Index("ix_jobs_account", "account_id", "id"),
         Index("ix_jobs_created_at", "created_at", "id"),  # the operators' list
         Index("ix_jobs_target", "target_type", "target_id", "id"),
@@ -101,11 +102,27 @@ class Job(Model):
     cancel_requested_at: Mapped[datetime | None]
     reported_at: Mapped[datetime | None]  # when the final failure reached the alert service
     expires_at: Mapped[datetime | None]
+    emptied_at: Mapped[datetime | None]  # when what the job knew was deleted; the row then only says 410
 
     @classmethod
     def visible_to(cls, actor: Any) -> ColumnElement[bool]:
         """Operators see everybody's."""
         return true() if actor.is_operator else cls.account_id == int(actor.id)
+
+    @classmethod
+    def is_kept(cls) -> ColumnElement[bool]:
+        """Not expired. An expired job is remembered for a while, for those who ask for it by its id."""
+        return or_(cls.expires_at.is_(None), cls.expires_at > now())
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= now()
+
+    @property
+    def result_href(self) -> str:
+        """Where the result is: what the job's result names as its `href`, or else the job itself, which holds it."""
+        named = self.result.get("href") if isinstance(self.result, dict) else None
+        return named if isinstance(named, str) and named.startswith("/api/") else f"/api/v1/jobs/{self.id}"
 
     @property
     def is_done(self) -> bool:

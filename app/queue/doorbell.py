@@ -111,6 +111,17 @@ def ring(rings: list[Ring]) -> dict[str, int]:
     return dict(zip(names, answers[-len(names) :], strict=True))
 
 
+def try_to_publish(channel: str, text: str) -> None:
+    """Tells whoever listens on this channel, unless Redis is away: nobody relies on it."""
+    if _quiet_until.get("", 0) > time.monotonic():
+        return
+    try:
+        connection().publish(channel, text)
+    except RedisError as error:
+        _quiet_until[""] = time.monotonic() + QUIET_SECONDS
+        log.warning("redis is away (%s): waiters look for themselves", error)
+
+
 def _record(item: Ring, client: Redis, status: JobStatus) -> RqJob:
     record = RqJob.create(
         item.type,

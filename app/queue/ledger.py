@@ -16,6 +16,7 @@ from app.errors import AppError, JobCanceled, JobCrashed
 from app.models import Job
 from app.models.base import now, rfc3339
 from app.models.job import HELD, WAITING
+from app.queue import signals
 
 LEASE_SECONDS = 10  # how long a silent worker keeps its job; with the relay's tick, well inside the promised 15
 MOST_CRASHES = 3
@@ -45,6 +46,14 @@ def _change(*conditions: ColumnElement[bool], **values: Any) -> bool:
     return session.execute(statement).rowcount == 1  # type: ignore[attr-defined, no-any-return]
 
 
+def _move(job_id: str, *conditions: ColumnElement[bool], **values: Any) -> bool:
+    """A change that others wait for."""
+    moved = _change(Job.id == job_id, *conditions, **values)
+    if moved:
+        signals.tell_after_commit(job_id)
+    return moved
+
+
 def claim(job_id: str, worker: str) -> Claim | None:
     """queued → running, under a lease. None if somebody was quicker, or the job no longer waits."""
     moment = now()
@@ -63,7 +72,10 @@ def claim(job_id: str, worker: str) -> Claim | None:
         .execution_options(synchronize_session=False)
     )
     row = session.execute(statement).one_or_none()
-    return None if row is None else Claim(id=job_id, worker=worker, started_at=moment, **row._asdict())
+    if row is None:
+        return None
+    signals.tell_after_commit(job_id)
+    return Claim(id=job_id, worker=worker, started_at=moment, **row._asdict())
 
 
 def _mine(claim: Claim, *statuses: str) -> tuple[ColumnElement[bool], ...]:
@@ -93,16 +105,20 @@ def extend(job_id: str, attempt: int) -> float | None:
 def progress(claim: Claim, values: dict[str, Any]) -> str | None:
     """Notes progress; the status then, `running` or `canceling`, or None if the job is no longer this worker's."""
     statement = update(Job).where(*_mine(claim)).values(**values).returning(Job.status)
-    return session.execute(statement.execution_options(synchronize_session=False)).scalar_one_or_none()
+    status: str | None = session.execute(statement.execution_options(synchronize_session=False)).scalar_one_or_none()
+    if status is not None:
+        signals.tell_after_commit(claim.id)
+    return status
 
 
 def succeed(claim: Claim, result: Any) -> bool:
-    return _change(*_mine(claim), status="succeeded", result=result, **_ending())
+    return _move(claim.id, *_mine(claim), status="succeeded", result=result, **_ending())
 
 
 def retry_later(claim: Claim, error: AppError, cause: str, trace: str, run_at: datetime) -> bool:
     """running → retrying. A job that somebody wants canceled is not tried again: then False."""
-    return _change(
+    return _move(
+        claim.id,
         *_mine(claim, "running"),
         status="retrying",
         run_at=run_at,
@@ -114,7 +130,8 @@ def retry_later(claim: Claim, error: AppError, cause: str, trace: str, run_at: d
 
 
 def fail(claim: Claim, error: AppError, cause: str, trace: str) -> bool:
-    return _change(
+    return _move(
+        claim.id,
         *_mine(claim),
         status="failed",
         charged=claim.charged + 1,
@@ -129,13 +146,15 @@ def stop(claim: Claim) -> bool:
     """canceling → canceled: the job saw at a checkpoint that it is not wanted any more."""
     error = JobCanceled()
     past = _past(claim, error, "Canceled")
-    return _change(*_mine(claim, "canceling"), **_canceled(error), history=[*claim.history, past])
+    return _move(claim.id, *_mine(claim, "canceling"), **_canceled(error), history=[*claim.history, past])
 
 
 def give_back(claim: Claim, why: str) -> bool:
     """running → queued, uncharged: the worker has to go and the job is not to blame."""
     past = _past(claim, None, why)
-    return _change(*_mine(claim, "running"), status="queued", lease_expires_at=None, history=[*claim.history, past])
+    return _move(
+        claim.id, *_mine(claim, "running"), status="queued", lease_expires_at=None, history=[*claim.history, past]
+    )
 
 
 def take_back(job: Job, *, at_once: bool = False, cause: str = "The worker vanished") -> str | None:
@@ -160,8 +179,8 @@ def take_back(job: Job, *, at_once: bool = False, cause: str = "The worker vanis
         "worker": job.worker,
         "error": cause,
     }
-    moved = _change(
-        Job.id == job.id,
+    moved = _move(
+        job.id,
         Job.attempt == job.attempt,
         Job.status == job.status,
         true() if at_once else Job.lease_expires_at <= now(),
@@ -174,17 +193,17 @@ def take_back(job: Job, *, at_once: bool = False, cause: str = "The worker vanis
 
 def request_cancel(job_id: str) -> str | None:
     """Canceled at once while it waits, canceling while it runs. The new status, or None: it is done already."""
-    if _change(Job.id == job_id, Job.status.in_(WAITING), **_canceled(JobCanceled()), cancel_requested_at=now()):
+    if _move(job_id, Job.status.in_(WAITING), **_canceled(JobCanceled()), cancel_requested_at=now()):
         return "canceled"
-    if _change(Job.id == job_id, Job.status == "running", status="canceling", cancel_requested_at=now()):
+    if _move(job_id, Job.status == "running", status="canceling", cancel_requested_at=now()):
         return "canceling"
     return session.scalar(select(Job.status).where(Job.id == job_id, Job.status == "canceling"))
 
 
 def start_again(job_id: str) -> bool:
     """failed or canceled → queued, as if new but for its number of attempts."""
-    return _change(
-        Job.id == job_id,
+    return _move(
+        job_id,
         Job.status.in_(("failed", "canceled")),
         status="queued",
         run_at=now(),

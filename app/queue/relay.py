@@ -21,7 +21,7 @@ from app.errors import JobFailed
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, recurrences, rescue, runner
+from app.queue import doorbell, recurrences, rescue, runner, signals
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ def make_due_ready() -> int:
     if ids:
         statement = update(Job).where(Job.id.in_(ids), *due).values(status="queued")
         session.execute(statement.execution_options(synchronize_session=False))
+        signals.tell_after_commit(*ids)
         session.commit()
     return len(ids)
 

@@ -1,7 +1,7 @@
-"""What people do with jobs: cancel one, try one again."""
+"""What people do with jobs: cancel one, try one again, forget one."""
 
 from app.db import session
-from app.errors import Conflict, JobNotCancelable
+from app.errors import Conflict, JobNotCancelable, JobNotFinished
 from app.models import Job
 from app.queue import ledger, outbox
 
@@ -29,3 +29,16 @@ def retry(job: Job) -> Job:
     session.refresh(job)
     outbox.ring_after_commit(job)
     return job
+
+
+def forget(job: Job) -> None:
+    """Deletes a finished job and what is known of it, for good. JobNotFinished unless it is done.
+
+    Conflict while the operators have not been told of its failure: the report is made of the row.
+    """
+    if not job.is_done:
+        raise JobNotFinished("Only a finished job can be forgotten. Cancel it first.")
+    if job.status == "failed" and job.reported_at is None:
+        raise Conflict("The operators have not been told of this failure yet. Try again in a moment.")
+    outbox.forget_after_commit(job)
+    job.delete()

@@ -1,23 +1,41 @@
 """Housekeeping of the ledger itself."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from app.db import session
-from app.models import Job
+from app.models import Job, JobEvent
 from app.models.base import now
 from app.queue import checkpoint, job
 
 BATCH = 500
+REMEMBERED = timedelta(days=30)  # how long an expired job is answered with 410, and not 404
+EMPTY: dict[str, Any] = {
+    "args": {},
+    "result": None,
+    "error": None,
+    "history": [],
+    "trace": None,
+    "unique_key": None,
+    "progress_message": None,
+}
 
 
 @job(queue="low")
 def forget() -> dict[str, Any]:
-    """Deletes finished jobs whose time to be kept is over, a batch at a time."""
-    forgotten = 0
-    while ids := session.scalars(select(Job.id).where(Job.expires_at <= now()).limit(BATCH)).all():
+    """Empties finished jobs whose time to be kept is over, and deletes those that were emptied long ago; in batches."""
+    emptied = forgotten = 0
+    expired = select(Job.id).where(Job.expires_at <= now(), Job.emptied_at.is_(None)).limit(BATCH)
+    while ids := session.scalars(expired).all():
+        session.execute(update(Job).where(Job.id.in_(ids)).values(**EMPTY, emptied_at=now()))
+        session.execute(delete(JobEvent).where(JobEvent.job_id.in_(ids)))
+        emptied += len(ids)
+        checkpoint(emptied)
+    old = select(Job.id).where(Job.expires_at <= now() - REMEMBERED).limit(BATCH)
+    while ids := session.scalars(old).all():
         session.execute(delete(Job).where(Job.id.in_(ids)))
         forgotten += len(ids)
-        checkpoint(forgotten)
-    return {"forgotten": forgotten}
+        checkpoint(emptied + forgotten)
+    return {"emptied": emptied, "forgotten": forgotten}

@@ -20,6 +20,7 @@ REQUESTS = [
     ("DELETE", "/api/v1/tasks/{task}", None, 6),
     ("GET", "/api/v1/jobs", None, 2),
     ("GET", "/api/v1/jobs/{job}", None, 2),
+    ("GET", "/api/v1/jobs?q=remind", None, 2),
     ("POST", "/api/v1/jobs/{job}/cancel", None, 4),
     ("GET", "/tasks", None, 2),
     ("POST", "/task", {"text": "x"}, 2),

@@ -33,6 +33,7 @@ FLASK_HELPERS = {
     "problems",
     "responses",
     "validation",
+    "waiting",
     "web_monitoring",
 }
 FILES = sorted((ROOT / "app").rglob("*.py"))
