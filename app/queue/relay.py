@@ -105,6 +105,8 @@ def take_back_lost() -> None:
             "%s %s: its worker %s vanished in attempt %d: %s", job.type, job.id, job.worker, job.attempt, status
         )
         doorbell.forget([job.id], job.queue)
+        if status == "queued":
+            doorbell.ring([Ring.of(job)], first=True)
         if status == "failed":
             runner.report(job, JobFailed(f"{job.type} killed its worker"))
 
