@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ QUICK = {"jobs": 800, "kills": 15, "pauses": 1, "wipes": 3, "seconds": 20}
 
 def main() -> int:
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server stays behind
     strikes = plan.strikes(options.seed, options.seconds, options.kills, options.pauses, options.wipes)
     tasks = plan.tasks(options.seed, options.seconds, options.jobs)
     print(f"seed {options.seed}", file=sys.stderr)
