@@ -77,7 +77,9 @@ def _restarts(hits: list[Hit], facts: Facts) -> list[float | None]:
     found = []
     for pid, began, again in facts.restarts:
         moment = killed.get(pid)
-        if moment is not None and began <= moment:
+        if moment is None or began > moment:
+            continue
+        if again is None or again > moment:  # else it was taken back before: the worker was paused first, then killed
             found.append((again - moment).total_seconds() if again else None)
     return found
 

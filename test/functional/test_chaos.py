@@ -63,6 +63,13 @@ def judged(run: Run, reports: dict[str, int]) -> Measures:
     return judge([answer], [], Facts(runs={"7": run}, reports=reports))
 
 
+def test_restart_before_the_kill_is_none_of_its_doing() -> None:
+    hit = Hit(plan.Strike(0, "kill", "worker", 0), now(), 4711)
+    facts = Facts(restarts=[(4711, hit.moment - timedelta(seconds=9), hit.moment - timedelta(seconds=1))])
+    measures = judge([], [hit], facts)
+    assert (measures.restarts, measures.never_restarted) == (0, 0)
+
+
 @pytest.mark.parametrize(("seconds", "met"), [(14, True), (16, False)])
 def test_late_restart_misses_its_mark(seconds: int, met: bool) -> None:
     hit = Hit(plan.Strike(0, "kill", "worker", 0), now(), 4711)
