@@ -83,8 +83,9 @@ def try_to_ring(rings: list[Ring]) -> None:
         log.warning("redis is away (%s): %d job(s) wait for the relay", error, len(rings))
 
 
-def ring(rings: list[Ring]) -> dict[str, int]:
-    """Writes RQ's record of each job and puts it in its queue, or among the scheduled ones. One round trip.
+def ring(rings: list[Ring], *, first: bool = False) -> dict[str, int]:
+    """Writes RQ's record of each job and puts it in its queue, `first` or last, or among the scheduled ones. One round
+    trip.
 
     Returns the length of each queue that was pushed to. Raises RedisError.
     """
@@ -103,7 +104,7 @@ def ring(rings: list[Ring]) -> dict[str, int]:
             else:
                 pipe.zrem(scheduled.key, item.id)
                 pipe.sadd(Queue.redis_queues_keys, queue.key)
-                queue.push_job_id(item.id, pipeline=pipe)
+                queue.push_job_id(item.id, pipeline=pipe, at_front=first)
         names = sorted({item.queue for item in rings})
         for name in names:
             pipe.llen(Queue(name, connection=client).key)

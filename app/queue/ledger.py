@@ -171,7 +171,7 @@ def take_back(job: Job, *, at_once: bool = False, cause: str = "The worker vanis
         error = JobCrashed(f"The job's worker died {crashes} times in the middle of it.")
         values = {"status": "failed", "error": error.to_problem(settings().public_url), **_ending()}
     else:
-        values = {"status": "queued", "run_at": now(), "lease_expires_at": None}
+        values = {"status": "queued", "lease_expires_at": None}  # `run_at` stays: it has waited its turn
     past = {
         "number": job.attempt,
         "started_at": rfc3339(job.started_at),

@@ -371,6 +371,20 @@ def test_job_of_a_vanished_worker_runs_again_and_is_parked_the_third_time(work):
     assert [a["error"] for a in found.attempts] == ["The worker vanished"] * 3
 
 
+def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
+    first, *others = [ask("record", value=str(number)) for number in range(3)]
+    assert ledger.claim(first, "doomed")
+    session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+    doorbell.forget([first], "default")
+    relay.take_back_lost()
+    relay.fill("default")
+    assert Queue("default", connection=redis).get_job_ids() == [first, *others]
+    redis.flushall()
+    relay.fill("default")
+    assert Queue("default", connection=redis).get_job_ids() == [first, *others]
+
+
 def test_living_worker_keeps_its_job():
     job_id = ask("record", value="x")
     claim = ledger.claim(job_id, "alive")

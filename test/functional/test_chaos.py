@@ -1,0 +1,77 @@
+"""Half a minute of bench/chaos: the real stack, killed, paused and wiped under load. By hand it runs for hours."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.models.base import now
+from bench.chaos import plan, table
+from bench.chaos.accepted import Accepted
+from bench.chaos.harness import put_under_fire
+from bench.chaos.injector import Hit
+from bench.chaos.load import Answer
+from bench.chaos.oracle import Measures, judge
+from bench.chaos.system import Facts, Run
+
+SEED, SECONDS = "half a minute", 10
+
+
+@pytest.mark.xdist_group("processes")
+def test_nothing_is_lost_doubled_or_stuck_under_fire() -> None:
+    strikes = plan.strikes(SEED, SECONDS, kills=8, pauses=1, wipes=2)
+    with Accepted() as accepted:
+        measures = put_under_fire(accepted, plan.tasks(SEED, SECONDS, 200), strikes)
+        said = accepted.copy.logs()
+    assert measures.kills >= 5, said
+    assert measures.accepted >= 20, said
+    wrong = ("lost", "missing", "doubled", "stale", "stuck", "misreported")
+    assert {name: getattr(measures, name) for name in wrong} == dict.fromkeys(wrong, 0), f"{measures}\n{said}"
+
+
+def test_same_seed_gives_the_same_plan() -> None:
+    assert plan.strikes("a", 60, 20, 3, 2) == plan.strikes("a", 60, 20, 3, 2) != plan.strikes("b", 60, 20, 3, 2)
+    assert plan.tasks("a", 60, 50) == plan.tasks("a", 60, 50) != plan.tasks("b", 60, 50)
+
+
+@pytest.mark.parametrize(
+    ("run", "reports", "measure"),
+    [
+        (Run("lost"), {}, "lost"),
+        (Run("pending"), {}, "stuck"),
+        (Run("succeeded", 0), {}, "missing"),
+        (Run("succeeded", 2), {}, "doubled"),
+        (Run("failed", 1, failing=True), {"7": 1}, "doubled"),
+        (Run("succeeded", 1, stale=1), {}, "stale"),
+        (Run("failed", failing=True), {}, "misreported"),
+        (Run("failed", failing=True), {"7": 2}, "misreported"),
+        (Run("succeeded", 1), {"7": 1}, "misreported"),
+    ],
+)
+def test_oracle_sees_what_is_wrong(run: Run, reports: dict[str, int], measure: str) -> None:
+    measures = judged(run, reports)
+    assert getattr(measures, measure) == 1
+    assert len(table.missed(measures)) == 1
+
+
+def test_oracle_finds_nothing_where_nothing_is_wrong() -> None:
+    assert table.missed(judged(Run("succeeded", 1), {})) == []
+    assert table.missed(judged(Run("failed", failing=True), {"7": 1})) == []
+
+
+def judged(run: Run, reports: dict[str, int]) -> Measures:
+    answer = Answer(plan.Task(0, "quick", 1), now(), "7")
+    return judge([answer], [], Facts(runs={"7": run}, reports=reports))
+
+
+def test_restart_before_the_kill_is_none_of_its_doing() -> None:
+    hit = Hit(plan.Strike(0, "kill", "worker", 0), now(), 4711)
+    facts = Facts(restarts=[(4711, hit.moment - timedelta(seconds=9), hit.moment - timedelta(seconds=1))])
+    measures = judge([], [hit], facts)
+    assert (measures.restarts, measures.never_restarted) == (0, 0)
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(14, True), (16, False)])
+def test_late_restart_misses_its_mark(seconds: int, met: bool) -> None:
+    hit = Hit(plan.Strike(0, "kill", "worker", 0), now(), 4711)
+    facts = Facts(restarts=[(4711, hit.moment - timedelta(seconds=1), hit.moment + timedelta(seconds=seconds))])
+    assert (table.missed(judge([], [hit], facts)) == []) is met
