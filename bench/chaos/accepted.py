@@ -73,6 +73,10 @@ class Accepted:
     def processes(self, program: str) -> list[psutil.Process]:
         return self.copy.processes(program)
 
+    def pid_of(self, process: psutil.Process) -> int:
+        """A worker is a parent and its child; by the child's number it signs its attempts."""
+        return (process.children() or [process])[0].pid
+
     def wipe(self) -> None:
         url = f"unix://{quote(str(self.data / 'redis' / 'redis.sock'))}"
         with redis.Redis.from_url(url, socket_timeout=1) as client:
@@ -115,12 +119,16 @@ class Accepted:
         return Run(status, len(attempts), stale, failing=job.args["to"] >= 900)
 
 
+GONE = ("The worker vanished", "The worker's process died")
+
+
 def _cuts(job: Job) -> list[tuple[int, datetime, datetime | None]]:
-    """Attempts that the relay took back from a worker, and when the next one began."""
+    """Attempts that were taken back from a dead worker – by the relay, or by the parent of the process – and when the
+    next one began."""
     attempts = job.attempts
     found = []
     for one, following in zip(attempts, [*attempts[1:], None], strict=True):
-        if one["error"] == "The worker vanished":
+        if one["error"] in GONE:
             pid = int(one["worker"].split(".")[-2])
             again = datetime.fromisoformat(following["started_at"]) if following else None
             found.append((pid, datetime.fromisoformat(one["started_at"]), again))

@@ -63,12 +63,13 @@ class Injector:
             if not there:
                 return False
             process = there[int(strike.pick * len(there))]
+            pid = self.system.pid_of(process)
             if strike.action == "kill":
                 process.kill()
             else:
                 process.suspend()
                 self._resume_later(process, strike.seconds)
-            self.hits.append(Hit(strike, datetime.now(UTC), process.pid))
+            self.hits.append(Hit(strike, datetime.now(UTC), pid))
             return True
         except (psutil.Error, RedisError):
             return False

@@ -112,6 +112,9 @@ class PlainRq:
         except RedisError:
             return None
 
+    def pid_of(self, process: psutil.Process) -> int:
+        return process.pid
+
     def processes(self, program: str) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if self._owns(process, PROGRAMS.get(program, ""))]
 

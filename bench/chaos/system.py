@@ -40,6 +40,10 @@ class System(Protocol):
 
     def processes(self, program: str) -> list[psutil.Process]: ...
 
+    def pid_of(self, process: psutil.Process) -> int:
+        """The number by which a worker's attempts name it."""
+        ...
+
     def wipe(self) -> None:
         """Raises RedisError if Redis is away."""
 
