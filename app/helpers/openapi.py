@@ -166,7 +166,7 @@ def _response(answer: Answer, method: str, old: bool, schemas: dict[str, Any]) -
     }
     if answer.schema is not None:
         response["content"] = {answer.media_type: {"schema": reference(answer.schema.schema, schemas)}}
-    elif answer.status not in (204, 304):
+    elif answer.status not in (204, 303, 304):
         response["content"] = {answer.media_type: {"schema": {"type": "string"}}}
     return response
 
