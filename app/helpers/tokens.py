@@ -51,7 +51,7 @@ def _of_api_token(token: str) -> Caller:
     query = (
         select(User, ApiToken).join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_hash == digest(token))
     )
-    row = session.execute(query.where(ApiToken.token_hash == digest(token))).one_or_none()
+    row = session.execute(query).one_or_none()
     if row is None or row[1].is_expired:
         raise Unauthenticated
     return Caller(*row)
