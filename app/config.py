@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from limits import RateLimitItem, parse
-from sqlalchemy.engine import URL
-
 from app import env as kinds
 from app.env import Default, Kind, setting, take
 from app.errors import ConfigError
@@ -29,12 +26,12 @@ ORIGIN_FORM = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0
 Network = IPv4Network | IPv6Network
 
 
-def _parse_rate(text: str) -> RateLimitItem | None:
+def _parse_rate(text: str) -> str | None:
     if text.lower() == "off":
         return None
-    if not RATE_FORM.fullmatch(text):  # the library takes more than it then keeps: `1/second; 9/minute`
+    if not RATE_FORM.fullmatch(text):
         raise ValueError(text)
-    return parse(text)
+    return text
 
 
 def _parse_origin(text: str) -> str:
@@ -56,7 +53,7 @@ NETWORKS = Kind("addresses or networks like 10.0.0.0/8, separated by commas", _l
 
 def _rate(elsewhere: str, in_production: str) -> Default:
     """None in tests. On a developer's machine everything comes from one address, and often from one account."""
-    rates = {"test": None, "development": parse(elsewhere), "production": parse(in_production)}
+    rates = {"test": None, "development": elsewhere, "production": in_production}
     return lambda _, known, __: rates[known["app_env"]]
 
 
@@ -64,22 +61,21 @@ def _public_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> s
     return f"http://{'127.0.0.1' if known['host'] in ANY_ADDRESS else known['host']}:{known['port']}"
 
 
-def _database_url(_name: str, known: dict[str, Any], env: Mapping[str, str]) -> URL:
+def _database_url(_name: str, known: dict[str, Any], env: Mapping[str, str]) -> str:
     """One made of the `DB_…` settings, or SQLite under the data directory."""
 
     def part(name: str, kind: kinds.Kind = kinds.TEXT, default: Any = None) -> Any:
         return take(name, kind, default, known, env)
 
     if part("DB_TYPE", kinds.choice("sqlite", "postgresql"), "sqlite") == "sqlite":
-        return URL.create("sqlite", database=str(known["data_dir"] / "accepted.db"))
-    return URL.create(
-        "postgresql+psycopg",
-        username=part("DB_USER"),
-        password=part("DB_PASSWORD", kinds.SECRET),
-        host=part("DB_HOST", default="127.0.0.1"),
-        port=part("DB_PORT", kinds.PORT, 5432),
-        database=part("DB_NAME", default="accepted"),
-    )
+        return f"sqlite:///{quote(str(known['data_dir'] / 'accepted.db'))}"
+    user, password = part("DB_USER", default=""), part("DB_PASSWORD", kinds.SECRET, "")
+    login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
+    host, port = part("DB_HOST", default="127.0.0.1"), part("DB_PORT", kinds.PORT, 5432)
+    name = quote(part("DB_NAME", default="accepted"), safe="")
+    if host.startswith("/"):  # the directory of a socket
+        return f"postgresql+psycopg://{login}@/{name}?host={quote(host, safe='')}&port={port}"
+    return f"postgresql+psycopg://{login}@{f'[{host}]' if ':' in host else host}:{port}/{name}"
 
 
 def _local_redis_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
@@ -112,7 +108,7 @@ class Settings:
     data_dir: Path = setting(kinds.PATH, lambda _, known, __: known["root_dir"] / "var")  # database, Redis, mails
     log_dir: Path = setting(kinds.PATH, lambda _, known, __: known["data_dir"] / "log")  # rotating logs
     secret_key: str = setting(kinds.SECRET, _made_secret)  # signs tokens
-    database_url: URL = setting(kinds.DATABASE_URL, _database_url)  # or DB_TYPE, DB_USER …; SQLite unless set
+    database_url: str = setting(kinds.DATABASE_URL, _database_url)  # or DB_TYPE, DB_USER …; SQLite unless set
     redis_url: str = setting(kinds.REDIS_URL, _local_redis_url)  # the local Redis unless set
     smtp_url: str | None = setting(kinds.SMTP_URL)  # unset: mails become .eml files under DATA_DIR/mail
     mail_from: str = setting(kinds.TEXT, "Accepted <accepted@localhost>")  # the sender of every mail
@@ -129,10 +125,10 @@ class Settings:
     log_format: str = setting(kinds.choice("text", "json"), "text")
     examples: bool = setting(kinds.FLAG, lambda _, known, __: known["app_env"] != "production")  # foo, bar, baz, fail
     max_body_bytes: int = setting(kinds.number(1024, 1 << 30), 1 << 20)  # of a request that is no upload
-    rate_limit: RateLimitItem | None = setting(RATE, _rate("6000/minute", "1000/minute"))  # per account; off: no limits
-    rate_limit_address: RateLimitItem | None = setting(RATE, _rate("600/minute", "20/minute"))  # sign-in and the like
-    rate_limit_sign_in: RateLimitItem | None = setting(RATE, _rate("120/minute", "30/minute"))  # per e-mail address
-    rate_limit_reset: RateLimitItem | None = setting(RATE, _rate("60/minute", "5/hour"))  # mails per e-mail address
+    rate_limit: str | None = setting(RATE, _rate("6000/minute", "1000/minute"))  # per account; off: no limits
+    rate_limit_address: str | None = setting(RATE, _rate("600/minute", "20/minute"))  # sign-in and the like
+    rate_limit_sign_in: str | None = setting(RATE, _rate("120/minute", "30/minute"))  # per e-mail address
+    rate_limit_reset: str | None = setting(RATE, _rate("60/minute", "5/hour"))  # mails per e-mail address
     trusted_proxies: tuple[Network, ...] = setting(NETWORKS, lambda *_: ())  # whose X-Forwarded-For is believed
     cors_origins: tuple[str, ...] = setting(ORIGINS, lambda *_: ())  # sites whose pages may call the API
     token_days: int = setting(kinds.number(1, 3650), 30)  # how long a token is good

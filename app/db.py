@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
@@ -24,9 +24,9 @@ read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 BUSY_TIMEOUT_MS = 10_000
 
 
-def connect(url: URL, *, pool_size: int = 5) -> Engine:
+def connect(url: str, *, pool_size: int = 5) -> Engine:
     """Makes the engine and binds the session to it. No connection is opened yet."""
-    if url.get_backend_name() == "sqlite":
+    if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(url, hide_parameters=True, pool_size=pool_size, max_overflow=20)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -1,13 +1,13 @@
 """The HTTP door, put together: config, database, errors, logging, monitoring, controllers. Nothing else."""
 
 from flask import Flask
-from flask_migrate import Migrate
 
 from app.boot import boot
-from app.config import ROOT, Settings
+from app.config import Settings, load
 from app.controllers import bar, baz, dashboard, docs, fail, foo, jobs, passwords, root, tasks, tokens, users
 from app.controllers.v0 import tasks as v0_tasks
 from app.helpers import auth, cors, idempotency, limits, problems, responses, waiting, web_monitoring
+from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
@@ -38,5 +38,13 @@ def create_app(settings: Settings) -> Flask:
     dashboard.init(app, settings, redis)
     for module in BLUEPRINTS + (EXAMPLES if settings.examples else ()):
         app.register_blueprint(module.bp)
-    Migrate(app, Base, directory=str(ROOT / "migrations"))  # the command line's `flask db …`
+    return app
+
+
+def for_flask_db() -> Flask:
+    """What `flask --app app.factory:for_flask_db db …` works on, to write a migration."""
+    from flask_migrate import Migrate  # noqa: PLC0415  # slow to import, and a running server needs none of it
+
+    app = create_app(load())
+    Migrate(app, Base, directory=str(MIGRATIONS))
     return app

@@ -3,7 +3,7 @@
 from app import config, db
 from app.config import Settings
 from app.errors import ConfigError
-from app.migrate import current_revision, upgrade
+from app.migrate import current_revision, newest_revision, upgrade
 
 
 def main(_arguments: list[str]) -> int:
@@ -17,7 +17,8 @@ def migrate(settings: Settings) -> str | None:
     engine = db.connect(settings.database_url)
     try:
         db.check(engine)
-        upgrade(engine)
+        if current_revision(engine) != newest_revision():
+            upgrade(engine)
         return current_revision(engine)
     except ConfigError:
         raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from flask import Flask, Response, g, json, request
-from limits import RateLimitItem
+from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisStorage
 from redis import Redis
 from redis.exceptions import RedisError
@@ -116,18 +116,18 @@ class Counters:
             log.info("redis is back: rate limits are in force again")
 
 
-def _policy(name: str, rate: RateLimitItem | None) -> Policy | None:
-    return Policy(name, rate) if rate else None
+def _policy(name: str, rate: str | None) -> Policy | None:
+    return Policy(name, parse(rate)) if rate else None
 
 
 class Limiter:
     """What is counted for which request."""
 
-    def __init__(self, settings: Settings, default: RateLimitItem, redis: Redis):
+    def __init__(self, settings: Settings, default: str, redis: Redis):
         self.counters = Counters(redis)
         self.trusted = settings.trusted_proxies
         self.secret = settings.secret_key.encode()
-        self.default = Policy("default", default)
+        self.default = Policy("default", parse(default))
         self.address = _policy("address", settings.rate_limit_address)
         self.sign_in = _policy("email", settings.rate_limit_sign_in)
         self.reset = _policy("email", settings.rate_limit_reset)

@@ -7,10 +7,11 @@ them in scrub.py.
 import atexit
 import logging
 import os
+import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from app.config import Settings
 from app.helpers import context as current_context
@@ -20,6 +21,7 @@ from app.helpers.sender import Sender, send
 
 logger = logging.getLogger(__name__)
 MAX_FRAMES = 60  # the library reads a file per frame, and a runaway recursion has a thousand
+PASSWORD_IN_URL = re.compile(r"[^:]+://[^:@/]*:([^@]+)@")
 UNREPORTED = ["KeyboardInterrupt", "SystemExit", "ConfigError"]  # ways to end that the person at the terminal sees
 
 
@@ -174,9 +176,9 @@ def _loss_notice(lost: int) -> Any:
 
 def _secrets(settings: Settings) -> list[str | None]:
     found = [settings.secret_key, settings.supervisor_password, settings.honeybadger_api_key]
-    urls = (str(settings.redis_url), settings.smtp_url or "")
-    passwords = [settings.database_url.password, *(urlsplit(url).password for url in urls)]
-    return [*found, *passwords, *(unquote(password) for password in passwords if password)]
+    urls = (settings.database_url, settings.redis_url, settings.smtp_url or "")
+    passwords = [there[1] for there in map(PASSWORD_IN_URL.match, urls) if there]
+    return [*found, *passwords, *map(unquote, passwords)]
 
 
 def _start_afresh() -> None:

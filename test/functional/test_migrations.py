@@ -3,6 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from app import db, env, migrate
@@ -18,6 +19,10 @@ def engine(request, tmp_path):
     engine = db.connect(env.DATABASE_URL.parse(url))
     yield engine
     engine.dispose()
+
+
+def test_newest_by_file_name_is_newest_to_alembic():
+    assert migrate.newest_revision() == ScriptDirectory.from_config(migrate.alembic_config()).get_current_head()
 
 
 def test_up_down_up(engine):

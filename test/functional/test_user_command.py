@@ -24,7 +24,7 @@ def environment(app, settings, redis_server) -> dict[str, str]:
     """What a person at the terminal would have set."""
     return {
         "APP_ENV": "test",
-        "DATABASE_URL": settings.database_url.render_as_string(hide_password=False),
+        "DATABASE_URL": settings.database_url,
         "REDIS_URL": redis_server.url,
         "DATA_DIR": str(settings.data_dir),
         "SECRET_KEY": settings.secret_key,

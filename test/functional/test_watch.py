@@ -28,7 +28,7 @@ class Worker:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "APP_ENV": "test",
-            "DATABASE_URL": settings.database_url.render_as_string(hide_password=False),
+            "DATABASE_URL": settings.database_url,
             "REDIS_URL": settings.redis_url,
             "DATA_DIR": str(settings.data_dir),
         }

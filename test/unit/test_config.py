@@ -1,6 +1,7 @@
 """Settings: read once, checked, and a bad one is one line that names it."""
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from app.config import Settings, kept_secret, load
 from app.errors import ConfigError
@@ -15,7 +16,7 @@ def read(tmp_path, **env: str) -> Settings:
 def test_defaults(tmp_path):
     settings = read(tmp_path)
     assert (settings.app_env, settings.host, settings.port, settings.workers) == ("development", "127.0.0.1", 5000, 2)
-    assert settings.database_url.database == f"{tmp_path}/accepted.db"
+    assert settings.database_url == f"sqlite:///{tmp_path}/accepted.db"
     assert settings.redis_url == f"unix://{tmp_path}/redis/redis.sock"
     assert settings.log_dir == tmp_path / "log"
     assert settings.public_url == "http://127.0.0.1:5000"
@@ -37,6 +38,10 @@ def test_defaults(tmp_path):
         ("DATABASE_URL", "mysql://x/y"),
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite:///?mode=ro"),
+        ("DATABASE_URL", "postgresql://u:p@h:port/d"),
+        ("DATABASE_URL", "postgresql://u@h@i/d"),
         ("DB_TYPE", "oracle"),
         ("REDIS_URL", "http://localhost"),
         ("REDIS_URL", "redis://localhost:port"),
@@ -103,10 +108,20 @@ def test_place_without_room_for_secrets_is_one_line(tmp_path):
             {"DB_TYPE": "postgresql", "DB_USER": "u", "DB_PASSWORD": "p@ss", "DB_HOST": "h", "DB_NAME": "d"},
             "postgresql+psycopg://u:p%40ss@h:5432/d",
         ),
+        ({"DB_TYPE": "postgresql", "DB_USER": "u", "DB_HOST": "::1"}, "postgresql+psycopg://u@[::1]:5432/accepted"),
+        (
+            {"DB_TYPE": "postgresql", "DB_USER": "u", "DB_HOST": "/run/pg"},
+            "postgresql+psycopg://u@/accepted?host=%2Frun%2Fpg&port=5432",
+        ),
     ],
 )
 def test_database_settings(tmp_path, env, url):
-    assert read(tmp_path, **env).database_url.render_as_string(hide_password=False) == url
+    assert read(tmp_path, **env).database_url == url
+
+
+def test_data_directory_with_odd_characters(tmp_path):
+    settings = load({"DATA_DIR": f"{tmp_path}/a b?#%41"})
+    assert make_url(settings.database_url).database == f"{tmp_path}/a b?#%41/accepted.db"
 
 
 def test_path_too_long_for_a_socket_is_one_line():

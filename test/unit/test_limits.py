@@ -4,6 +4,7 @@ import pytest
 
 from app.config import NETWORKS, ORIGINS, RATE, load
 from app.errors import ConfigError
+from app.helpers import limits
 from app.helpers.limits import client_address
 
 NGINX = "127.0.0.1, 10.0.0.0/8, fd00::/8"
@@ -39,9 +40,9 @@ def test_client_address(peer, forwarded_for, trusted, client):
 @pytest.mark.parametrize("text", ["100/minute", "1/second", "5/hour", "7/day"])
 def test_rates(text):
     amount, _, period = text.partition("/")
-    rate = RATE.parse(text)
-    assert rate.amount == int(amount)
-    assert rate.get_expiry() == {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[period]
+    policy = limits.Policy("default", limits.parse(RATE.parse(text)))
+    assert policy.rate.amount == int(amount)
+    assert policy.rate.get_expiry() == {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[period]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +73,16 @@ def test_origins_are_kept_as_browsers_send_them():
     assert parsed == ("https://app.example.com", "http://localhost:3000", "http://a.example", "http://[::1]:8080")
 
 
+def amount(rate: str) -> int:
+    return int(rate.partition("/")[0])
+
+
 def test_limits_are_on_everywhere_but_in_tests_and_tighter_in_production(tmp_path):
     secrets = {"DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 32, "SUPERVISOR_PASSWORD": "p" * 32}
     development, test, production = (load({"APP_ENV": e, **secrets}) for e in ("development", "test", "production"))
     for name in ("rate_limit", "rate_limit_address", "rate_limit_sign_in", "rate_limit_reset"):
         assert getattr(test, name) is None
-        assert 0 < getattr(production, name).amount < getattr(development, name).amount
+        assert 0 < amount(getattr(production, name)) < amount(getattr(development, name))
     # A stranger's address is refused before it can use up what an owner may try.
-    assert production.rate_limit_address.amount < production.rate_limit_sign_in.amount
+    assert amount(production.rate_limit_address) < amount(production.rate_limit_sign_in)
     assert load({"RATE_LIMIT": "off", **secrets}).rate_limit is None
