@@ -1,6 +1,7 @@
 """What tests stand on: real Redis, both databases, the whole application, and three people."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from servers import PostgresServer, RedisServer
 from sqlalchemy import Engine, event
 
 from app import config, create_app, db, env, migrate
+from app.boot import boot
 from app.helpers import monitoring
 from app.models import Base
 from app.models.job import LANES
@@ -19,6 +21,11 @@ from app.queue import doorbell, relay
 from app.queue.worker import LedgerWorker
 
 SECRET = "a secret for tests only, long enough"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The groups first: they take long and can't be shared out, so that one begun last would be waited for alone."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +87,23 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def apps() -> dict[config.Settings, Flask]:
+    """Those made so far in this process."""
+    return {}
+
+
 @pytest.fixture
-def app(settings: config.Settings, redis: Redis) -> Iterator[Flask]:
-    app = create_app(settings)
+def app(settings: config.Settings, redis: Redis, apps: dict[config.Settings, Flask]) -> Iterator[Flask]:
+    """An application of its own for each test, but for the routes: compiling them takes half of a test's time."""
+    kind = replace(settings, data_dir=Path(), log_dir=Path())
+    if kind in apps:
+        app = apps[kind]
+        app.extensions["accepted.engine"], _ = boot(settings, pool_size=20)
+    else:
+        app = create_app(settings)
+        if settings.rate_limit is None:  # one that limits counts, so it is used only once
+            apps[kind] = app
     engine: Engine = app.extensions["accepted.engine"]
     yield app
     db.session.remove()
