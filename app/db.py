@@ -4,6 +4,8 @@ Controllers, services and models never commit: `settle()` does, at the end of ea
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -56,6 +58,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only.get() else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """A short look outside any other transaction: takes no lock, and leaves nothing open."""
+    token = read_only.set(True)
+    try:
+        yield
+    finally:
+        session.rollback()
+        read_only.reset(token)
 
 
 def insert_unless_there(model: Any, **on_conflict: Any) -> Any:

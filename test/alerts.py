@@ -10,6 +10,7 @@ from collector import Collector
 
 from app import config
 from app.helpers import monitoring
+from app.queue import reports
 
 CANARY = uuid.uuid4().hex + "Xy"  # never in a source line, which notices show
 
@@ -34,6 +35,19 @@ def reporting_to(collector: Collector, folder: Path) -> Iterator[config.Settings
     collector.status, collector.silent = 201, False
     assert monitoring.flush(10)
     monitoring.configure(replace(settings, honeybadger_api_key=None))
+
+
+@contextmanager
+def collecting(settings: config.Settings) -> Iterator[Collector]:
+    """What this process reports arrives in the collector; what earlier tests reported is forgotten."""
+    reports._told.clear()
+    reports._away_until.clear()
+    with Collector() as running:
+        monitoring.configure(replace(settings, honeybadger_api_key="key", honeybadger_endpoint=running.url))
+        yield running
+        running.silent = False
+        monitoring.flush()
+        monitoring.configure(settings)
 
 
 def fall(text: str = "the floor is gone") -> None:

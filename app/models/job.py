@@ -39,6 +39,7 @@ def one_of(column: str, values: tuple[str, ...]) -> str:
 
 
 PENDING_WITH_KEY = text(f"unique_key IS NOT NULL AND {one_of('status', WAITING + HELD)}")
+UNREPORTED = text("status = 'failed' AND reported_at IS NULL")  # final failures that the operators have yet to hear of
 
 
 def _partial(name: str, *columns: str, where: Any, unique: bool = False) -> Index:
@@ -58,7 +59,7 @@ class Job(Model):
         _partial("ix_jobs_ready", "queue", "run_at", "id", where=text("status = 'queued'")),
         _partial("ix_jobs_due", "run_at", where=text("status IN ('scheduled', 'retrying')")),
         _partial("ix_jobs_leases", "lease_expires_at", where=text(one_of("status", HELD))),
-        _partial("ix_jobs_unreported", "finished_at", where=text("status = 'failed' AND reported_at IS NULL")),
+        _partial("ix_jobs_unreported", "finished_at", where=UNREPORTED),
         _partial("ix_jobs_expires", "expires_at", where=text("expires_at IS NOT NULL")),
         _partial("ix_jobs_to_empty", "expires_at", where=text("expires_at IS NOT NULL AND emptied_at IS NULL")),
         Index("ix_jobs_account", "account_id", "id"),

@@ -10,7 +10,7 @@ from rq.job import JobStatus
 from app.db import session
 from app.models import Job
 from app.models.base import now
-from app.queue import ledger, registry
+from app.queue import ledger, registry, reports
 
 
 def claim(record: RqJob, worker: str) -> ledger.Claim | None:
@@ -36,8 +36,10 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
     """True if the job waits in the ledger now. A job that only was rung twice does not."""
     row = Job.find(job_id)
     if row is not None:
-        requeued = row.status == "failed" and record.get_status(refresh=True) == JobStatus.QUEUED
-        return requeued and ledger.start_again(job_id)
+        if row.status != "failed" or record.get_status(refresh=True) != JobStatus.QUEUED:
+            return False
+        reports.keep(row)
+        return ledger.start_again(job_id)
     kind = _type_of(record)
     if kind is None:
         return False

@@ -14,6 +14,9 @@ from app.models import Job
 from app.models.base import NumberedModel, now
 from app.models.job import HELD, PENDING_WITH_KEY, WAITING
 from app.queue import outbox, registry
+from app.queue.registry import BadArguments
+
+LONGEST_KEY = 255  # characters of a unique key, as its column has it
 
 
 def enqueue(
@@ -32,6 +35,7 @@ def enqueue(
     """
     kind = registry.find(name)
     kind.check(args)
+    _check_options(at, in_, unique)
     moment = now()
     run_at = at or (moment + in_ if in_ else moment)
     values: dict[str, Any] = {
@@ -50,6 +54,17 @@ def enqueue(
     job = _insert(values) if unique is None else _insert_or_find(values)
     outbox.ring_after_commit(job)
     return job
+
+
+def _check_options(at: datetime | None, in_: timedelta | None, unique: str | None) -> None:
+    if at is not None and in_ is not None:
+        raise BadArguments("`at` and `in_` exclude each other")
+    if at is not None and at.tzinfo is None:
+        raise BadArguments("`at` needs a time zone: datetime.now(UTC), not datetime.now()")
+    if in_ is not None and in_ < timedelta(0):
+        raise BadArguments("`in_` is negative: a job can't be due before it is asked for")
+    if unique is not None and not 0 < len(unique) <= LONGEST_KEY:
+        raise BadArguments(f"`unique` must have 1 to {LONGEST_KEY} characters")
 
 
 def _asker() -> dict[str, Any]:

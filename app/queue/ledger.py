@@ -220,7 +220,7 @@ def start_again(job_id: str) -> bool:
 def _ending() -> dict[str, Any]:
     moment = now()
     expires_at = moment + timedelta(days=settings().job_retention_days)
-    return {"finished_at": moment, "lease_expires_at": None, "expires_at": expires_at}
+    return {"finished_at": moment, "lease_expires_at": None, "expires_at": expires_at, "reported_at": None}
 
 
 def _canceled(error: AppError) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from croniter import croniter
 from sqlalchemy import select, update
 
-from app.db import insert_unless_there, read_only, session
+from app.db import insert_unless_there, reading, session
 from app.models import Recurrence
 from app.models.base import now
 from app.queue import registry
@@ -58,12 +58,8 @@ def fire() -> int:
 
 
 def _known() -> dict[str, tuple[str, datetime]]:
-    token = read_only.set(True)
-    try:
+    with reading():
         rows = session.execute(select(Recurrence.name, Recurrence.cron, Recurrence.due_at)).all()
-        session.commit()
-    finally:
-        read_only.reset(token)
     return {name: (cron, due_at) for name, cron, due_at in rows}
 
 

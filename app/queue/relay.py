@@ -1,34 +1,31 @@
 """The supervised loop that makes Redis true again, safe to run on every host.
 
-Each look: what is due becomes queued, leases that ran out are taken back, the schedule fires, failures that were not
-reported are, and each queue's window in Redis is filled with what is ready. It never remembers what it published: it
-compares. So whatever Redis lost – a push, a pop, everything – comes back at the next look.
+Each look: what is due becomes queued, leases that ran out are taken back, the schedule fires, and each queue's window
+in Redis is filled with what is ready. It never remembers what it published: it compares. So whatever Redis lost – a
+push, a pop, everything – comes back at the next look. Beside it, a thread tells of failures that workers did not.
 """
 
 import logging
 import signal
 import threading
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import DBAPIError
 
-from app.db import read_only, session
-from app.errors import JobFailed
+from app.db import reading, session
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, recurrences, rescue, runner, signals
+from app.queue import doorbell, recurrences, reports, rescue, signals
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 BATCH = 500
-REPORT_GRACE = timedelta(seconds=30)  # a worker reports its own failures; these are the ones that it could not
+LAST_WORD_SECONDS = 2  # for an alert that is on its way; else it is repeated
 ALIVE_KEY = "accepted:relay"  # in Redis, while some relay looks
 ALIVE_SECONDS = 10
 
@@ -38,6 +35,8 @@ def run() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    teller = threading.Thread(target=reports.run, args=(stop,), name="reports", daemon=True)
+    teller.start()
     log.info("relay started")
     while not stop.is_set():
         try:
@@ -48,6 +47,7 @@ def run() -> int:
         finally:
             session.remove()
         stop.wait(0 if busy else TICK_SECONDS)
+    teller.join(LAST_WORD_SECONDS)
     log.info("relay stopped")
     return 0
 
@@ -57,30 +57,18 @@ def look() -> bool:
     more = make_due_ready() == BATCH
     take_back_lost()
     recurrences.fire()
-    report_unreported()
     doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
     for queue in LANES:
         fill(queue)
     return more
 
 
-def _read(query: Callable[[], Any]) -> Any:
-    """Reads without taking SQLite's write lock: most looks find nothing to do."""
-    token = read_only.set(True)
-    try:
-        return query()
-    finally:
-        session.rollback()
-        read_only.reset(token)
-
-
 def _rows(statement: Select[Any]) -> list[Any]:
-    def query() -> list[Any]:
+    """Reads without taking SQLite's write lock: most looks find nothing to do."""
+    with reading():
         found = list(session.scalars(statement))
         session.expunge_all()  # read once, used after the transaction
-        return found
-
-    return list(_read(query))
+    return found
 
 
 def make_due_ready() -> int:
@@ -99,15 +87,6 @@ def take_back_lost() -> None:
     """Jobs of workers that fell silent go back to their queue, or are parked after the third time."""
     for job in _rows(select(Job).where(Job.status.in_(HELD), Job.lease_expires_at <= now()).limit(BATCH)):
         rescue.rescue(job)
-
-
-def report_unreported() -> None:
-    """Final failures that nobody was told of, since the worker died in between or the alert service was away."""
-    missed = (Job.status == "failed", Job.reported_at.is_(None), Job.finished_at <= now() - REPORT_GRACE)
-    for job in _rows(select(Job).where(*missed).order_by(Job.finished_at).limit(10)):
-        cause = job.history[-1]["error"] if job.history else "unknown"
-        if not runner.report(job, JobFailed(f"{job.type} failed: {cause}")):
-            return  # the alert service is away; the next look tries again
 
 
 def fill(queue: str) -> int:

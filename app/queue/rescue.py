@@ -5,9 +5,8 @@ import logging
 from redis.exceptions import RedisError
 
 from app.db import session
-from app.errors import JobFailed
 from app.models import Job
-from app.queue import doorbell, ledger, runner
+from app.queue import doorbell, ledger
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +22,6 @@ def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished
         return None
     log.warning("%s %s: worker %s is gone in attempt %d: %s", job.type, job.id, job.worker, job.attempt, status)
     tell_redis(job, status)
-    if status == "failed":
-        runner.report(job, JobFailed(f"{job.type} killed its worker"))
     return status
 
 

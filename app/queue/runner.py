@@ -4,23 +4,18 @@ import json
 import logging
 import time
 import traceback
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import update
-
 from app.db import session
 from app.errors import AppError, JobFailed
-from app.helpers import context, monitoring
-from app.models import Job
+from app.helpers import context
 from app.models.base import now
-from app.queue import attempt, ledger, registry
+from app.queue import attempt, ledger, registry, reports
 
 log = logging.getLogger(__name__)
 TRACE_LIMIT = 20_000  # characters
-NAMESPACE = uuid.UUID("6f1c3a52-3c62-4f0e-9d5b-0f6b6a5f0d11")  # of the alerts' tokens
 
 
 @dataclass(frozen=True)
@@ -94,11 +89,11 @@ def settle(moved: bool, outcome: Outcome) -> Outcome:
 
 
 def raised(claim: ledger.Claim, error: BaseException) -> Outcome:
-    """Another try later, or the final failure: then the operators are told, once."""
+    """Another try later, or the final failure: then the operators are told."""
     shown = error if isinstance(error, AppError) else JobFailed()
     cause = type(error).__name__
     trace = "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
-    hopeless = isinstance(error, registry.UnknownJob) or (isinstance(error, AppError) and error.status < 500)
+    hopeless = isinstance(error, registry.UnknownJob) or registry.find(claim.type).is_hopeless(error)
     if not hopeless and claim.charged + 1 < claim.max_attempts:
         wait = registry.find(claim.type).retry_after(claim.charged + 1)
         run_at = now() + timedelta(seconds=wait)
@@ -113,23 +108,5 @@ def raised(claim: ledger.Claim, error: BaseException) -> Outcome:
     outcome = settle(ledger.fail(claim, shown, cause, trace), Outcome("failed", error=error))
     if outcome.status == "failed":
         log.error("%s %s failed for good:\n%s", claim.type, claim.id, trace)
-        report(claim, error)
+        reports.tell_at_once(claim, reports.cause_of(shown.slug, cause), error)
     return outcome
-
-
-def report(job: ledger.Claim | Job, error: BaseException) -> bool:
-    """Tells the operators of a final failure and notes that they were told; the relay repeats what did not get out."""
-    kept = ("account_id", "request_id", "attempt", "args")
-    taken = monitoring.notify(
-        error,
-        context={"job_id": job.id, "job_type": job.type, **{name: getattr(job, name) for name in kept}},
-        fingerprint=f"{job.type}:{type(error).__name__}",
-        tags=("job",),
-        token=str(uuid.uuid5(NAMESPACE, f"{job.id}:{job.attempt}")),  # the same on a repeat, so that it can be told
-        wait=True,
-    )
-    if taken:
-        statement = update(Job).where(Job.id == job.id, Job.attempt == job.attempt).values(reported_at=now())
-        session.execute(statement.execution_options(synchronize_session=False))
-        session.commit()
-    return taken

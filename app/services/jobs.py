@@ -3,7 +3,7 @@
 from app.db import session
 from app.errors import Conflict, JobNotCancelable, JobNotFinished
 from app.models import Job
-from app.queue import ledger, outbox
+from app.queue import ledger, outbox, reports
 
 
 def cancel(job: Job) -> Job:
@@ -24,6 +24,7 @@ def cancel(job: Job) -> Job:
 
 def retry(job: Job) -> Job:
     """Queues a failed or canceled job again, under the same id."""
+    reports.keep(job)
     if not ledger.start_again(job.id):
         raise Conflict("Only a failed or canceled job can be tried again.")
     session.refresh(job)

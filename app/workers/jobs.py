@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from app.db import session
+from app.errors import Unavailable
 from app.models import Job, JobEvent
 from app.models.base import now
-from app.queue import checkpoint, job
+from app.queue import checkpoint, job, reports
 
 BATCH = 500
 REMEMBERED = timedelta(days=30)  # how long an expired job is answered with 410, and not 404
@@ -21,6 +22,13 @@ EMPTY: dict[str, Any] = {
     "unique_key": None,
     "progress_message": None,
 }
+
+
+@job(queue="low", retries=20)
+def report(job_id: str, attempt: int, job_type: str, cause: str) -> None:
+    """Tells the operators of a failure that was tried again before they had been told of it."""
+    if not reports.tell(reports.Failure(job_id, attempt, job_type, cause)):
+        raise Unavailable("The alert service did not take it.")
 
 
 @job(queue="low")

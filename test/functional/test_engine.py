@@ -19,13 +19,13 @@ from app.queue import attempt, checkpoint, doorbell, enqueue, job, ledger, recur
 calls: list = []
 
 
-@job(max_attempts=3)
+@job(retries=2)
 def record(value: str) -> str:
     calls.append(value)
     return value
 
 
-@job(max_attempts=2)
+@job(retries=1)
 def stumble(times: int) -> str:
     calls.append("stumble")
     if len(calls) <= times:

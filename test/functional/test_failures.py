@@ -1,10 +1,10 @@
 """A final failure is told once, with everything to act on; retries are not; a bug in a request is told too."""
 
-import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from alerts import collecting
 from collector import Collector
 from sqlalchemy import update
 
@@ -12,22 +12,18 @@ from app.db import session
 from app.helpers import context, monitoring
 from app.models import Job
 from app.models.base import now
-from app.queue import enqueue, job, ledger, relay
+from app.queue import enqueue, job, ledger, relay, reports
 
 
-@job(max_attempts=2)
+@job(retries=1)
 def explode(recipient: str, password: str) -> None:
     raise KeyError("the missing key")
 
 
 @pytest.fixture
 def collector(app, settings) -> Iterator[Collector]:
-    with Collector() as running:
-        monitoring.configure(dataclasses.replace(settings, honeybadger_api_key="key", honeybadger_endpoint=running.url))
+    with collecting(settings) as running:
         yield running
-        running.silent = False
-        monitoring.flush()
-        monitoring.configure(settings)
 
 
 @pytest.fixture
@@ -72,22 +68,25 @@ def test_what_the_alert_service_did_not_take_is_told_later_by_the_relay(collecto
     work()
     assert not reported(explosion)
     collector.status = 201
-    monkeypatch.setattr(relay, "REPORT_GRACE", timedelta(0))
-    work()
+    monkeypatch.setattr(reports, "GRACE", timedelta(0))
+    reports.tell_the_rest()
     (told,) = collector.received
     assert reported(explosion)
     # The same token as at the first try: whoever took both knows that they are one.
     assert {refused.error["token"] for refused in collector.refused} == {told.error["token"]}
 
 
-def test_job_that_killed_its_workers_is_told(collector, explosion, alice):
+def test_job_that_killed_its_workers_is_told(collector, explosion, alice, monkeypatch):
     for _ in range(ledger.MOST_CRASHES):
         assert ledger.claim(explosion, "doomed")
         session.execute(update(Job).values(lease_expires_at=now() - timedelta(seconds=1)))
         session.commit()
         relay.take_back_lost()
+    monkeypatch.setattr(reports, "GRACE", timedelta(0))
+    reports.tell_the_rest()
     (told,) = collector.received
     assert (told.context["job_id"], told.context["attempt"]) == (explosion, ledger.MOST_CRASHES)
+    assert (told.error["class"], told.error["fingerprint"]) == ("job-crashed", "test_failures.explode:job-crashed")
     assert (told.context["request_id"], told.context["account_id"]) == ("req-7", alice.id)
     assert reported(explosion)
 
