@@ -37,6 +37,12 @@ BATCH = 10_000
 TICK_SECONDS = 5
 TRACE_LIMIT = 4_000  # characters
 NAMESPACE = uuid.UUID("6f1c3a52-3c62-4f0e-9d5b-0f6b6a5f0d11")  # of the alerts' tokens
+LOOK = (
+    select(Job.id, Job.attempt, Job.type, Job.error, Job.history, Job.finished_at)
+    .where(UNREPORTED)
+    .order_by(Job.finished_at)
+    .limit(BATCH)
+)
 
 _told: dict[str, deque[float]] = {}  # by kind, when this process told its last few
 _away_until: dict[str, float] = {}  # by address, when the alert service is worth another try
@@ -140,10 +146,9 @@ def tell_the_rest() -> None:
 
 def _unreported() -> Iterable[list[tuple[datetime, Failure]]]:
     """What is to be told, oldest first, by kind."""
-    columns = (Job.id, Job.attempt, Job.type, Job.error, Job.history, Job.finished_at)
     kinds: dict[str, list[tuple[datetime, Failure]]] = {}
     with reading():
-        for row in session.execute(select(*columns).where(UNREPORTED).order_by(Job.finished_at).limit(BATCH)):
+        for row in session.execute(LOOK):
             failure = _failure_of(row)
             kinds.setdefault(failure.kind, []).append((row.finished_at, failure))
     return kinds.values()

@@ -11,7 +11,9 @@ from typing import Self
 import pytest
 from alerts import collecting
 from collector import Collector, Received
-from sqlalchemy import func, select, update
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+from sqlalchemy import delete, func, select, text, update
 
 from app.config import ROOT
 from app.db import session
@@ -201,3 +203,92 @@ def test_kill_between_hand_over_and_note_repeats_the_same_token(collector, setti
         reports.tell_the_rest()
     assert hesitant.received[0].error["token"] == collector.received[0].error["token"]
     assert sum(one.context.get("count", 1) for one in collector.received) == number
+
+
+# Tried again before it was told
+
+
+def test_failure_that_is_tried_again_before_it_was_told_is_told_nevertheless(collector, alice, work):
+    collector.status = 500
+    (job_id,) = fail("burn")
+    session.execute(update(Job).values(account_id=alice.id, request_id="req-1"))
+    session.commit()
+    assert alice.post(f"/api/v1/jobs/{job_id}/retry").status_code == 202
+    assert [shown["type"] for shown in alice.get("/api/v1/jobs").json["items"]] == ["test_reports.burn"]
+    reports._away_until.clear()
+    collector.status = 201
+    work()
+    told = {one.context["attempt"]: one for one in collector.received}
+    assert len(collector.received) == 2
+    assert {attempt: one.context["job_id"] for attempt, one in told.items()} == {1: job_id, 2: job_id}
+    assert {attempt: one.error["class"] for attempt, one in told.items()} == {1: "KeyError", 2: "KeyError"}
+    assert {(one.context["account_id"], one.context["request_id"]) for one in told.values()} == {(alice.id, "req-1")}
+    assert told[1].error["token"] == collector.refused[0].error["token"]
+    assert unreported() == 0
+
+
+def test_failure_that_was_told_is_not_told_again_when_it_is_tried_again(collector, alice, work):
+    (job_id,) = fail("burn")
+    session.execute(update(Job).values(account_id=alice.id))
+    session.commit()
+    alice.post(f"/api/v1/jobs/{job_id}/retry")
+    work()
+    assert [one.context["attempt"] for one in collector.received] == [1, 2]
+    assert session.scalars(select(Job.type)).all() == ["test_reports.burn"]
+
+
+def test_failure_that_rq_requeues_before_it_was_told_is_told_nevertheless(collector, redis, work):
+    collector.status = 500
+    job_id = enqueue("test_reports.burn", number=1).id
+    session.commit()
+    work()
+    FailedJobRegistry("default", connection=redis, serializer=JSONSerializer).requeue(job_id)
+    reports._away_until.clear()
+    collector.status = 201
+    work()
+    assert sorted(one.context["attempt"] for one in collector.received) == [1, 2]
+    assert singles(collector.received) == [job_id] * 2
+
+
+def test_note_that_comes_late_does_not_hide_the_next_failure(collector, alice):
+    (job_id,) = fail("burn")
+    failure = reports.Failure(job_id, 1, "test_reports.burn", "KeyError")
+    collector.status = 500
+    ledger.start_again(job_id)
+    session.execute(update(Job).values(reported_at=func.now()))  # as the note of a worker that was slow
+    session.commit()
+    run(job_id)
+    assert unreported() == 1
+    reports._note([failure])
+    assert unreported() == 1
+
+
+def test_word_of_an_earlier_failure_is_repeated_until_it_is_taken(collector, redis, work):
+    collector.status = 500
+    (job_id,) = fail("burn")
+    reports.keep(session.get_one(Job, job_id))
+    ledger.start_again(job_id)
+    session.execute(delete(Job).where(Job.id == job_id))  # with its account, say
+    session.commit()
+    redis.flushall()
+    work()
+    kept = session.scalars(select(Job)).one()
+    assert (kept.type, kept.status, kept.max_attempts) == ("jobs.report", "retrying", 21)
+    session.execute(update(Job).values(run_at=kept.created_at))
+    session.commit()
+    collector.status = 201
+    work()
+    (told,) = collector.received
+    assert (told.context["job_id"], told.context["attempt"]) == (job_id, 1)
+    assert {one.error["token"] for one in [told, *collector.refused]} == {told.error["token"]}
+
+
+def test_relay_finds_what_is_to_be_told_by_its_index(app):
+    look = str(reports.LOOK.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL enable_seqscan = off"))  # an empty table is read faster without an index
+    explain = "EXPLAIN" if session.get_bind().dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    plan = str(session.execute(text(f"{explain} {look}")).all())
+    assert "ix_jobs_unreported" in plan
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan
