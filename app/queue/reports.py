@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app.db import reading, session
@@ -206,7 +206,10 @@ def _token_of(failures: list[Failure]) -> str:
 
 def _note(failures: list[Failure]) -> None:
     """One UPDATE. A job that was tried again meanwhile has another number of attempts, or has not failed now."""
-    told = [(failure.job_id, failure.attempt) for failure in failures]
-    statement = update(Job).where(UNREPORTED, tuple_(Job.id, Job.attempt).in_(told)).values(reported_at=now())
+    ids: dict[int, list[str]] = {}  # by attempt: pairs by the thousand would be too deep for PostgreSQL
+    for failure in failures:
+        ids.setdefault(failure.attempt, []).append(failure.job_id)
+    told = or_(*(and_(Job.attempt == number, Job.id.in_(of_attempt)) for number, of_attempt in ids.items()))
+    statement = update(Job).where(UNREPORTED, told).values(reported_at=now())
     session.execute(statement.execution_options(synchronize_session=False))
     session.commit()

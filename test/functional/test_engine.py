@@ -33,6 +33,11 @@ def stumble(times: int) -> str:
     return "stood up"
 
 
+@job(retries=[60, 0], never_retry=(ZeroDivisionError,))
+def choose(error: str) -> None:
+    raise {"ValueError": ValueError, "ZeroDivisionError": ZeroDivisionError}[error]
+
+
 @job()
 def hopeless() -> None:
     raise NotFound("The row is gone.")
@@ -132,6 +137,28 @@ def test_arguments_are_checked_at_the_enqueue(args):
         enqueue("test_engine.record", **args)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at": datetime(2099, 1, 1)}, "`at` needs a time zone"),
+        ({"at": datetime(2099, 1, 1, tzinfo=UTC), "in_": timedelta(1)}, "exclude each other"),
+        ({"in_": timedelta(seconds=-1)}, "`in_` is negative"),
+        ({"unique": ""}, "`unique` must have 1 to 255 characters"),
+        ({"unique": "x" * 256}, "`unique` must have 1 to 255 characters"),
+    ],
+)
+def test_options_are_checked_at_the_enqueue(options, message):
+    with pytest.raises(registry.BadArguments, match=message):
+        enqueue("test_engine.record", value="x", **options)
+    session.rollback()
+    assert session.scalars(select(Job)).all() == []
+
+
+def test_longest_unique_key_and_a_moment_in_the_past_are_good():
+    job_id = ask("record", value="x", unique="x" * 255, at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert (row(job_id).status, row(job_id).unique_key) == ("queued", "x" * 255)
+
+
 def test_unknown_name_is_refused_at_the_enqueue():
     with pytest.raises(registry.UnknownJob):
         enqueue("test_engine.nothing")
@@ -215,6 +242,18 @@ def test_error_that_trying_again_can_not_help_fails_at_once(work):
     work()
     found = row(job_id)
     assert (found.status, found.attempt, found.error["detail"]) == ("failed", 1, "The row is gone.")
+
+
+def test_job_chooses_its_delays_and_what_is_not_tried_again(work):
+    patient, final = ask("choose", error="ValueError"), ask("choose", error="ZeroDivisionError")
+    work()
+    assert (row(final).status, row(final).attempt, row(final).max_attempts) == ("failed", 1, 3)
+    assert row(patient).status == "retrying"
+    assert timedelta(seconds=47) < row(patient).run_at - now() < timedelta(seconds=73)
+    make_due(patient)
+    work()
+    work()  # the second retry waits for nothing
+    assert (row(patient).status, row(patient).attempt, row(patient).charged) == ("failed", 3, 3)
 
 
 def test_result_that_is_no_json_is_a_failure(work):

@@ -13,7 +13,7 @@ from alerts import collecting
 from collector import Collector, Received
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from app.config import ROOT
 from app.db import session
@@ -21,6 +21,7 @@ from app.errors import NotFound
 from app.models import Job
 from app.models.job import UNREPORTED
 from app.queue import enqueue, job, ledger, reports, runner
+from app.queue.client import new_id
 
 
 @job(retries=0)
@@ -281,6 +282,21 @@ def test_word_of_an_earlier_failure_is_repeated_until_it_is_taken(collector, red
     (told,) = collector.received
     assert (told.context["job_id"], told.context["attempt"]) == (job_id, 1)
     assert {one.error["token"] for one in [told, *collector.refused]} == {told.error["token"]}
+
+
+def test_largest_batch_is_noted_in_one_go(collector, queries):
+    fail("burn", reports.HANDFUL + 1)
+    row = session.execute(select(Job.__table__).where(UNREPORTED)).mappings().one()
+    session.execute(insert(Job.__table__), [{**row, "id": new_id()} for _ in range(reports.BATCH)])
+    session.commit()
+    age_at_once = update(Job).where(UNREPORTED).values(finished_at=row["finished_at"] - OVER)
+    session.execute(age_at_once)
+    session.commit()
+    queries.clear()
+    reports.tell_the_rest()
+    assert len(queries) == 2
+    assert [storm.context["count"] for storm in groups(collector.received)] == [reports.BATCH]
+    assert unreported() == 1
 
 
 def test_relay_finds_what_is_to_be_told_by_its_index(app):
