@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from app.config import Settings
 from app.helpers import context as current_context
 from app.helpers.honeybadger_client import Notice, client
-from app.helpers.scrub import Scrubber
+from app.helpers.scrub import Scrubber, fit
 from app.helpers.sender import Sender, send
 
 logger = logging.getLogger(__name__)
@@ -144,6 +144,8 @@ def _finish(notice: Any, token: str | None = None, request: Mapping[str, Any] | 
     if error.get("fingerprint"):
         error["fingerprint"] = scrubber.text(error["fingerprint"])
     payload["request"] = scrubber.data({**payload["request"], **(request or {})})
+    for part in {"context", "params"} & payload["request"].keys():
+        payload["request"][part] = fit(payload["request"][part])
     payload["correlation_context"] = scrubber.data(payload.get("correlation_context", {}))
     return notice
 

@@ -3,6 +3,7 @@
 Works on plain data of any depth and makes a JSON-safe copy; what to send in the first place is not decided here.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -13,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 FILTERED = "[FILTERED]"
-MAX_TEXT, MAX_ITEMS, MAX_DEPTH = 8_000, 200, 12  # the collector refuses notices of more than 256 kB
+MAX_TEXT, MAX_ITEMS, MAX_DEPTH = 8_000, 200, 12
+MAX_JSON = 60_000  # of all values together; the collector refuses notices of more than 256 kB
 
 _NAMES = (
     "password passwd passphrase pwd secret token authorization authorisation cookie api_?key access_?key private_?key "
@@ -39,6 +41,16 @@ _TEXT_RULES = [
         ),
     )
 ]
+
+
+def fit(values: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out the largest values until the rest is short enough to be sent."""
+    sizes = {name: len(json.dumps(value)) for name, value in values.items()}
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        if sum(sizes.values()) <= MAX_JSON:
+            break
+        sizes[name] = 0
+    return {name: value if sizes[name] else "[TOO LONG]" for name, value in values.items()}
 
 
 def is_sensitive(key: str) -> bool:

@@ -117,6 +117,17 @@ def test_error_that_cannot_be_shown_is_reported_all_the_same(reporting, collecto
     assert (received.error["class"], received.error["token"]) == ("Unspeakable", "one")
 
 
+def test_notice_that_would_be_too_long_is_sent_without_its_largest_values(reporting, collector):
+    long = {"args": ["ä" * 2_000] * 300, "trace": "x" * 7_000, "job_id": "job-1"}
+    params = {f"field {number}": "y" * 5_000 for number in range(100)}
+    assert monitoring.notify(fallen(), context=long, request={"params": params}, wait=True)
+    [received] = collector.received
+    assert int(received.headers["content-length"]) < 256_000
+    assert received.context == long | {"args": "[TOO LONG]"}
+    kept = [name for name, value in received.notice["request"]["params"].items() if value == params[name]]
+    assert 8 <= len(kept) < 100
+
+
 def test_runaway_recursion_costs_no_more_than_its_innermost_frames(reporting, collector):
     def dig() -> None:
         dig()
