@@ -132,7 +132,7 @@ def _record(item: Ring, client: Redis, status: JobStatus) -> RqJob:
         id=item.id,
         origin=item.queue,
         description=item.description,
-        timeout=registry.find(item.type).timeout_seconds,
+        timeout=registry.timeout_of(item.type),
         result_ttl=RESULT_SECONDS,
         failure_ttl=FAILURE_SECONDS,
         status=status,

@@ -128,6 +128,14 @@ def find(name: str) -> JobType:
     return found
 
 
+def timeout_of(name: str) -> int:
+    """In seconds. A row may have outlived its job's code: a worker then fails it, for which a minute is plenty."""
+    try:
+        return find(name).timeout_seconds
+    except UnknownJob:
+        return 60
+
+
 def names() -> list[str]:
     return sorted(_types)
 

@@ -114,7 +114,7 @@ def tell(failure: Failure) -> bool:
 
 def run(stop: threading.Event) -> None:
     """The relay's side, in a thread of its own: an alert service that hangs must not keep jobs waiting."""
-    while not stop.wait(TICK_SECONDS):
+    while not stop.is_set():
         try:
             tell_the_rest()
         except DBAPIError as error:
@@ -123,6 +123,7 @@ def run(stop: threading.Event) -> None:
             log.exception("reports: a look failed")
         finally:
             session.remove()
+        stop.wait(TICK_SECONDS)
 
 
 def tell_the_rest() -> None:

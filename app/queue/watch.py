@@ -181,12 +181,5 @@ def _tell(end: int, claim: ledger.Claim | None) -> None:
     """One line a change, short enough to be written whole."""
     told: dict[str, Any] | None = None
     if claim is not None:
-        told = {"job_id": claim.id, "attempt": claim.attempt, "timeout_seconds": _timeout_of(claim)}
+        told = {"job_id": claim.id, "attempt": claim.attempt, "timeout_seconds": registry.timeout_of(claim.type)}
     os.write(end, json.dumps(told).encode() + b"\n")
-
-
-def _timeout_of(claim: ledger.Claim) -> int:
-    try:
-        return registry.find(claim.type).timeout_seconds
-    except registry.UnknownJob:
-        return 60  # long enough to fail

@@ -376,6 +376,16 @@ def test_relay_rings_for_what_a_lost_push_or_a_lost_pop_missed(redis, work):
     assert calls == ["x"]
 
 
+def test_job_of_a_type_that_is_gone_is_failed_by_a_worker_and_stops_no_relay(redis, work):
+    job_id, other = ask("record", value="x"), ask("record", value="y")
+    session.execute(update(Job).where(Job.id == job_id).values(type="gone.away"))
+    session.commit()
+    redis.flushall()
+    work()
+    assert (row(job_id).status, row(job_id).history[-1]["error"]) == ("failed", "UnknownJob")
+    assert (row(other).status, calls) == ("succeeded", ["y"])
+
+
 def test_job_that_is_rung_twice_runs_once(redis, work):
     job_id = ask("record", value="x")
     redis.rpush("rq:queue:default", job_id)

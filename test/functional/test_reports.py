@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Self
 
 import pytest
 from alerts import collecting
 from collector import Collector, Received
+from copies import wait_for
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy import delete, func, insert, select, text, update
@@ -170,40 +171,73 @@ class Hesitant(Collector):
         return status
 
 
+@pytest.fixture
+def hesitant() -> Iterator[Hesitant]:
+    with Hesitant() as running:
+        yield running
+        running.answer.set()
+
+
+@pytest.fixture
+def relay(app, settings, collector, hesitant) -> Iterator[Callable[[], subprocess.Popen]]:
+    """Starts a relay in a process of its own, which reports to the hesitant collector."""
+    started = []
+
+    def start() -> subprocess.Popen:
+        env = {
+            "PATH": os.environ["PATH"],
+            "APP_ENV": "test",
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": settings.redis_url,
+            "DATA_DIR": str(settings.data_dir),
+            "SECRET_KEY": settings.secret_key,
+            "HONEYBADGER_API_KEY": "key",
+            "HONEYBADGER_ENDPOINT": hesitant.url,
+        }
+        started.append(subprocess.Popen([sys.executable, ROOT / "run.py", "relay"], env=env))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize("number", [2, 20])
-def test_kill_between_hand_over_and_note_repeats_the_same_token(collector, settings, number):
+def test_kill_between_hand_over_and_note_repeats_the_same_token(collector, hesitant, relay, number):
     collector.status = 500
     fail("burn", number)
     age(OVER)
     collector.status = 201
-    with Hesitant() as hesitant:
-        relay = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "from app.queue import reports; from app.boot import boot; from app import config;"
-                "boot(config.load()); reports.tell_the_rest()",
-            ],
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT),
-                "APP_ENV": "test",
-                "DATABASE_URL": settings.database_url,
-                "REDIS_URL": settings.redis_url,
-                "DATA_DIR": str(settings.data_dir),
-                "HONEYBADGER_API_KEY": "key",
-                "HONEYBADGER_ENDPOINT": hesitant.url,
-            },
-        )
-        hesitant.wait_for(1)
-        relay.kill()
-        relay.wait()
-        hesitant.answer.set()
-        assert unreported() == number
-        fail("miss", 7)  # life goes on meanwhile
-        reports.tell_the_rest()
+    process = relay()
+    hesitant.wait_for(1)
+    process.kill()
+    process.wait()
+    assert unreported() == number
+    fail("miss", 7)  # life goes on meanwhile
+    reports.tell_the_rest()
     assert hesitant.received[0].error["token"] == collector.received[0].error["token"]
     assert sum(one.context.get("count", 1) for one in collector.received) == number
+
+
+def test_alert_service_that_hangs_does_not_hold_up_the_relay(collector, hesitant, relay):
+    collector.status = 500
+    fail("burn", 1)
+    age(OVER)
+    process = relay()
+    hesitant.wait_for(1)
+    job_id = enqueue("examples.count", to=1, in_=timedelta(hours=1)).id
+    session.execute(update(Job).where(Job.id == job_id).values(run_at=func.now()))
+    session.commit()
+    wait_for(lambda: is_queued(job_id), lambda: "")
+    assert len(hesitant.received) == 1
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+
+
+def is_queued(job_id: str) -> bool:
+    session.rollback()
+    return session.scalar(select(Job.status).where(Job.id == job_id)) == "queued"
 
 
 # Tried again before it was told
