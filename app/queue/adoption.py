@@ -36,10 +36,8 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
     """True if the job waits in the ledger now. A job that only was rung twice does not."""
     row = Job.find(job_id)
     if row is not None:
-        if row.status != "failed" or record.get_status(refresh=True) != JobStatus.QUEUED:
-            return False
-        reports.keep(row)
-        return ledger.start_again(job_id)
+        requeued = row.status == "failed" and record.get_status(refresh=True) == JobStatus.QUEUED
+        return requeued and reports.start_again(row)
     kind = _type_of(record)
     if kind is None:
         return False

@@ -24,6 +24,7 @@ from app.helpers import monitoring
 from app.models import Job
 from app.models.base import now, rfc3339
 from app.models.job import UNREPORTED
+from app.queue import ledger
 from app.queue.client import enqueue
 from app.queue.ledger import Claim
 
@@ -94,11 +95,15 @@ def _may_tell(kind: str) -> bool:
     return True
 
 
-def keep(job: Job) -> None:
-    """To be called before a failed job is tried again: what nobody was told of it yet becomes a job of its own."""
+def start_again(job: Job) -> bool:
+    """failed or canceled → queued; what nobody was told of its failure becomes a job of its own. False: it is neither."""
     session.refresh(job, with_for_update=True)
-    if job.status == "failed" and job.reported_at is None:
-        enqueue("jobs.report", **_failure_of(job)._asdict()).account_id = None  # the operators' business alone
+    untold = _failure_of(job) if job.status == "failed" and job.reported_at is None else None
+    if not ledger.start_again(job.id):
+        return False
+    if untold is not None:
+        enqueue("jobs.report", **untold._asdict()).account_id = None  # the operators' business alone
+    return True
 
 
 def tell(failure: Failure) -> bool:

@@ -24,8 +24,7 @@ def cancel(job: Job) -> Job:
 
 def retry(job: Job) -> Job:
     """Queues a failed or canceled job again, under the same id."""
-    reports.keep(job)
-    if not ledger.start_again(job.id):
+    if not reports.start_again(job):
         raise Conflict("Only a failed or canceled job can be tried again.")
     session.refresh(job)
     outbox.ring_after_commit(job)

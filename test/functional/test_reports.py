@@ -301,8 +301,7 @@ def test_note_that_comes_late_does_not_hide_the_next_failure(collector, alice):
 def test_word_of_an_earlier_failure_is_repeated_until_it_is_taken(collector, redis, work):
     collector.status = 500
     (job_id,) = fail("burn")
-    reports.keep(session.get_one(Job, job_id))
-    ledger.start_again(job_id)
+    assert reports.start_again(session.get_one(Job, job_id))
     session.execute(delete(Job).where(Job.id == job_id))  # with its account, say
     session.commit()
     redis.flushall()
