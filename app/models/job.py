@@ -20,7 +20,8 @@ HELD = ("running", "canceling")  # a worker has it, under a lease
 STATUSES = WAITING + HELD + DONE
 LANES = ("high", "default", "low")  # the queues, best first
 
-# From each status, where a job may go. `retry` of a failed or canceled job leads back to queued.
+# From each status, where a job may go; a trigger refuses everything else. `retry` of a failed or canceled job leads back
+# to queued.
 MOVES: dict[str, tuple[str, ...]] = {
     "scheduled": ("queued", "canceled"),
     "queued": ("running", "canceled"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import ColumnElement, case, select, true, update
 
 from app.config import settings
 from app.db import session
@@ -102,8 +102,19 @@ def extend(job_id: str, attempt: int) -> float | None:
     return float((now() - row.cancel_requested_at).total_seconds())
 
 
-def progress(claim: Claim, values: dict[str, Any]) -> str | None:
-    """Notes progress; the status then, `running` or `canceling`, or None if the job is no longer this worker's."""
+def progress(claim: Claim, message: str | None = None, pieces: tuple[int, int, int] | None = None) -> str | None:
+    """Notes progress: of `pieces`, how many are completed, failed, and there in all. Pieces are noted once they are
+    more than an earlier attempt got done, so that nobody sees the job go backwards.
+
+    Returns the status then, `running` or `canceling`, or None if the job is no longer this worker's.
+    """
+    values: dict[str, Any] = {"progress_at": now()}
+    if message is not None:
+        values["progress_message"] = message[:255]
+    if pieces is not None:
+        is_news = Job.progress_completed + Job.progress_failed <= pieces[0] + pieces[1]
+        columns = (Job.progress_completed, Job.progress_failed, Job.progress_total)
+        values |= {column.key: case((is_news, new), else_=column) for column, new in zip(columns, pieces, strict=True)}
     statement = update(Job).where(*_mine(claim)).values(**values).returning(Job.status)
     status: str | None = session.execute(statement.execution_options(synchronize_session=False)).scalar_one_or_none()
     if status is not None:
