@@ -4,9 +4,9 @@ stop here if canceled."""
 from contextvars import ContextVar
 
 from app.db import session
-from app.queue import ledger
+from app.queue import claims, ledger
 
-running: ContextVar[ledger.Claim | None] = ContextVar("running", default=None)
+running: ContextVar[claims.Claim | None] = ContextVar("running", default=None)
 
 
 class Stopped(BaseException):

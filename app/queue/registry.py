@@ -11,7 +11,7 @@ from typing import Any
 from app.models.job import LANES
 
 Function = Callable[..., Any]
-OPTIONS = ("at", "in_", "unique", "target")  # enqueue's own words: no job may have a parameter of that name
+OPTIONS = ("at", "in_", "unique", "target", "after")  # enqueue's own words: no job may have a parameter of that name
 FIRST_RETRY_SECONDS = 5
 LONGEST_RETRY_SECONDS = 3600
 
@@ -32,6 +32,8 @@ class JobType:
     max_attempts: int
     timeout_seconds: int
     signature: inspect.Signature = field(repr=False)
+    at_once: int | None = None
+    per: str | None = None
 
     def check(self, args: dict[str, Any]) -> None:
         """Raises BadArguments unless the function could be called with these after a trip through JSON."""
@@ -62,13 +64,18 @@ def job(
     queue: str = "default",
     max_attempts: int = 5,
     timeout_seconds: int = 300,
+    at_once: int | None = None,
+    per: str | None = None,
     formerly: str | tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
-    """Registers a function as a job. `formerly` keeps jobs running that were enqueued under an older name."""
+    """Registers a function as a job. `formerly` keeps jobs running that were enqueued under an older name.
+
+    At most `at_once` of them run at the same time – of those, with `per`, that have the same value in this argument.
+    """
     if queue not in LANES:
         raise ValueError(f"queue must be one of {LANES}, not {queue!r}")
-    if max_attempts < 1 or timeout_seconds < 1:
-        raise ValueError("max_attempts and timeout_seconds start at 1")
+    if max_attempts < 1 or timeout_seconds < 1 or (at_once is not None and at_once < 1):
+        raise ValueError("max_attempts, timeout_seconds and at_once start at 1")
 
     def register(function: Function) -> Function:
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
@@ -76,10 +83,12 @@ def job(
         clash = set(OPTIONS) & set(signature.parameters)
         if clash:
             raise ValueError(f"{name}: {', '.join(clash)} can't be a parameter: `enqueue` takes it itself")
+        if per is not None and (at_once is None or per not in signature.parameters):
+            raise ValueError(f"{name}: per={per!r} needs at_once, and to be a parameter")
         known = _types.get(name)
         if known is not None and known.function.__module__ != function.__module__:
             raise ValueError(f"two jobs are called {name}")
-        _types[name] = JobType(name, function, queue, max_attempts, timeout_seconds, signature)
+        _types[name] = JobType(name, function, queue, max_attempts, timeout_seconds, signature, at_once, per)
         for former in (formerly,) if isinstance(formerly, str) else formerly:
             _former_names[former] = name
         return function

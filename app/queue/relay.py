@@ -21,7 +21,7 @@ from app.errors import JobFailed
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, recurrences, rescue, runner, signals
+from app.queue import doorbell, recurrences, rescue, runner, signals, turns
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ BATCH = 500
 REPORT_GRACE = timedelta(seconds=30)  # a worker reports its own failures; these are the ones that it could not
 ALIVE_KEY = "accepted:relay"  # in Redis, while some relay looks
 ALIVE_SECONDS = 10
+LATE = 2  # places behind its turn that a job may stand in Redis
 
 
 def run() -> int:
@@ -111,18 +112,17 @@ def report_unreported() -> None:
 
 
 def fill(queue: str) -> int:
-    """Rings for ready jobs that are not in the queue's window, until it is full. Their number."""
+    """Rings for the next jobs that are not in the queue's window, and sees to it that all have their turn. The number
+    of those that it rang for."""
     there = doorbell.waiting_ids(queue)
-    if len(there) >= doorbell.WINDOW:
-        return 0
-    ready = (
-        select(Job)
-        .where(Job.status == "queued", Job.queue == queue, Job.run_at <= now())
-        .order_by(Job.run_at, Job.id)
-        .limit(doorbell.WINDOW)
-    )
-    missing = [Ring.of(job) for job in _rows(ready) if job.id not in there]
+    wanted = _read(lambda: turns.next_in_line(queue, doorbell.WINDOW))
+    missing = [job_id for job_id in wanted if job_id not in set(there)]
     if missing:
-        doorbell.ring(missing)
+        jobs = {job.id: job for job in _rows(select(Job).where(Job.id.in_(missing)))}
+        doorbell.ring([Ring.of(jobs[job_id]) for job_id in missing if job_id in jobs])
         log.info("relay: rang for %d job(s) in %s", len(missing), queue)
+    line = [*there, *missing]
+    place = {job_id: number for number, job_id in enumerate(line)}
+    if any(place[job_id] > number + LATE for number, job_id in enumerate(wanted)):
+        doorbell.reorder(queue, [*wanted, *(job_id for job_id in line if job_id not in set(wanted))])
     return len(missing)

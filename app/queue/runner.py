@@ -16,7 +16,7 @@ from app.errors import AppError, JobFailed
 from app.helpers import context, monitoring
 from app.models import Job
 from app.models.base import now
-from app.queue import attempt, ledger, registry
+from app.queue import attempt, claims, ledger, registry
 
 log = logging.getLogger(__name__)
 TRACE_LIMIT = 20_000  # characters
@@ -33,7 +33,7 @@ class Outcome:
     retry_seconds: float = 0
 
 
-def run(claim: ledger.Claim) -> Outcome:
+def run(claim: claims.Claim) -> Outcome:
     """Runs the attempt and writes down how it ended. Raises only if that can't be written."""
     context.current.set(
         context.Context(claim.request_id, claim.account_id, claim.id, claim.type, claim.attempt),
@@ -54,7 +54,7 @@ def _since(began: float) -> float:
     return time.perf_counter() - began
 
 
-def _attempt(claim: ledger.Claim) -> Outcome:
+def _attempt(claim: claims.Claim) -> Outcome:
     try:
         result = registry.find(claim.type).function(**claim.args)
         json.dumps(result, allow_nan=False)
@@ -77,7 +77,7 @@ def _attempt(claim: ledger.Claim) -> Outcome:
     return Outcome("succeeded", result)
 
 
-def give_back(claim: ledger.Claim) -> Outcome:
+def give_back(claim: claims.Claim) -> Outcome:
     """Back to the queue, uncharged – or canceled, if that was asked for meanwhile."""
     if ledger.give_back(claim, "The worker had to stop"):
         return settle(True, Outcome("queued"))
@@ -93,7 +93,7 @@ def settle(moved: bool, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def raised(claim: ledger.Claim, error: BaseException) -> Outcome:
+def raised(claim: claims.Claim, error: BaseException) -> Outcome:
     """Another try later, or the final failure: then the operators are told, once."""
     shown = error if isinstance(error, AppError) else JobFailed()
     cause = type(error).__name__
@@ -117,7 +117,7 @@ def raised(claim: ledger.Claim, error: BaseException) -> Outcome:
     return outcome
 
 
-def report(job: ledger.Claim | Job, error: BaseException) -> bool:
+def report(job: claims.Claim | Job, error: BaseException) -> bool:
     """Tells the operators of a final failure and notes that they were told; the relay repeats what did not get out."""
     kept = ("account_id", "request_id", "attempt", "args")
     taken = monitoring.notify(

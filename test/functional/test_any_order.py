@@ -11,7 +11,7 @@ from app.db import session
 from app.models import Job
 from app.models.base import now
 from app.models.job import DONE, HELD, LANES, WAITING
-from app.queue import doorbell, enqueue, ledger, registry, relay, runner
+from app.queue import claims, doorbell, enqueue, ledger, registry, relay, runner
 
 LONG_AGO = now().replace(year=2020)
 
@@ -21,11 +21,11 @@ class Engine(RuleBasedStateMachine):
 
     redis: Redis
     ids = Bundle("ids")
-    claims = Bundle("claims")
+    holds = Bundle("holds")
 
     def __init__(self) -> None:
         super().__init__()
-        self.attempts: dict[str, ledger.Claim] = {}
+        self.attempts: dict[str, claims.Claim] = {}
         self.succeeded: dict[str, int] = {}
         self.pieces: dict[str, int] = {}
 
@@ -37,7 +37,7 @@ class Engine(RuleBasedStateMachine):
         pending = select(Job.id).where(Job.unique_key == key, Job.status.in_(WAITING + HELD))
         return session.scalar(pending) if key else None
 
-    def is_current(self, claim: ledger.Claim) -> bool:
+    def is_current(self, claim: claims.Claim) -> bool:
         row = self.row(claim.id)
         return row.status in HELD and row.attempt == claim.attempt
 
@@ -75,11 +75,11 @@ class Engine(RuleBasedStateMachine):
 
     # What workers do, those that are gone included
 
-    @rule(target=claims, job_id=ids)
-    def claim(self, job_id: str) -> ledger.Claim | None:
+    @rule(target=holds, job_id=ids)
+    def claim(self, job_id: str) -> claims.Claim | None:
         row = self.row(job_id)
         waits, attempt = row.status == "queued" and row.run_at <= now(), row.attempt
-        claim = ledger.claim(job_id, "worker")
+        claim = claims.claim(job_id, "worker")
         session.commit()
         assert (claim is not None) == waits
         if claim is None:
@@ -88,23 +88,23 @@ class Engine(RuleBasedStateMachine):
         self.attempts[job_id] = claim
         return claim
 
-    @rule(claim=claims)
-    def succeed(self, claim: ledger.Claim | None) -> None:
+    @rule(claim=holds)
+    def succeed(self, claim: claims.Claim | None) -> None:
         if claim is not None:
             current = self.is_current(claim)
             outcome = runner.settle(ledger.succeed(claim, 1), runner.Outcome("succeeded"))
             assert outcome.status == ("succeeded" if current else "lost")
             self.succeeded[claim.id] = self.succeeded.get(claim.id, 0) + current
 
-    @rule(claim=claims, completed=st.integers(0, 5), failed=st.integers(0, 5))
-    def report_progress(self, claim: ledger.Claim | None, completed: int, failed: int) -> None:
+    @rule(claim=holds, completed=st.integers(0, 5), failed=st.integers(0, 5))
+    def report_progress(self, claim: claims.Claim | None, completed: int, failed: int) -> None:
         if claim is not None:
             current = self.is_current(claim)
             assert (ledger.progress(claim, None, (completed, failed, 10)) is not None) == current
             session.commit()
 
-    @rule(claim=claims)
-    def fall(self, claim: ledger.Claim | None) -> None:
+    @rule(claim=holds)
+    def fall(self, claim: claims.Claim | None) -> None:
         if claim is not None:
             current, canceling = self.is_current(claim), self.row(claim.id).status == "canceling"
             outcome = runner.raised(claim, RuntimeError("fell"))
@@ -112,8 +112,8 @@ class Engine(RuleBasedStateMachine):
             expected = "failed" if last else "canceled" if canceling else "retrying"
             assert outcome.status == (expected if current else "lost")
 
-    @rule(claim=claims)
-    def give_back(self, claim: ledger.Claim | None) -> None:
+    @rule(claim=holds)
+    def give_back(self, claim: claims.Claim | None) -> None:
         if claim is not None:
             current, canceling = self.is_current(claim), self.row(claim.id).status == "canceling"
             assert runner.give_back(claim).status == (("canceled" if canceling else "queued") if current else "lost")
@@ -171,7 +171,7 @@ class Engine(RuleBasedStateMachine):
         self.redis.flushall()
         relay.look()
         for job_id in set().union(*(doorbell.waiting_ids(queue) for queue in LANES)):
-            claim = ledger.claim(job_id, "last worker")
+            claim = claims.claim(job_id, "last worker")
             assert claim is not None
             assert ledger.succeed(claim, 1)
         session.commit()
