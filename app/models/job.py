@@ -6,7 +6,7 @@ scheduled ─due─► queued ─claim─► running ─returned─► succeeded
     └───cancel─────┴─► canceled    └─cancel asked──► canceling ─checkpoint──► canceled
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, Uuid, or_, text, true
@@ -19,8 +19,9 @@ WAITING = ("scheduled", "queued", "retrying")
 HELD = ("running", "canceling")  # a worker has it, under a lease
 STATUSES = WAITING + HELD + DONE
 LANES = ("high", "default", "low")  # the queues, best first
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # `run_at` of a job that waits for others, and not for a moment
 
-# From each status, where a job may go. `retry` of a failed or canceled job leads back to queued.
+# From each status, where a job may go; a trigger refuses the rest. `retry` of a failed or canceled job leads to queued.
 MOVES: dict[str, tuple[str, ...]] = {
     "scheduled": ("queued", "canceled"),
     "queued": ("running", "canceled"),
@@ -56,12 +57,13 @@ class Job(Model):
         CheckConstraint(one_of("queue", LANES), name="queue"),
         CheckConstraint("progress_completed + progress_failed <= progress_total", name="progress"),
         _partial("uq_jobs_unique_key", "unique_key", where=PENDING_WITH_KEY, unique=True),
-        _partial("ix_jobs_ready", "queue", "run_at", "id", where=text("status = 'queued'")),
+        _partial("ix_jobs_ready", "queue", "share", "run_at", "id", where=text("status = 'queued'")),
         _partial("ix_jobs_due", "run_at", where=text("status IN ('scheduled', 'retrying')")),
         _partial("ix_jobs_leases", "lease_expires_at", where=text(one_of("status", HELD))),
         _partial("ix_jobs_unreported", "finished_at", where=UNREPORTED),
         _partial("ix_jobs_expires", "expires_at", where=text("expires_at IS NOT NULL")),
         _partial("ix_jobs_to_empty", "expires_at", where=text("expires_at IS NOT NULL AND emptied_at IS NULL")),
+        _partial("ix_jobs_batch", "batch_id", "id", where=text("batch_id IS NOT NULL")),
         Index("ix_jobs_account", "account_id", "id"),
         Index("ix_jobs_created_at", "created_at", "id"),  # the operators' list
         Index("ix_jobs_target", "target_type", "target_id", "id"),
@@ -78,6 +80,12 @@ class Job(Model):
     request_id: Mapped[str | None] = mapped_column(String(64))
     target_type: Mapped[str | None] = mapped_column(String(32))  # what the job is about, for those who look for it
     target_id: Mapped[int | None] = mapped_column(BigId)
+
+    share: Mapped[str] = mapped_column(String(255), default="", server_default="")  # those of a share wait in one line
+    at_once: Mapped[int | None]  # how many jobs of this share may run at the same time; None: any number
+    # The job that waits for this one and others. No foreign key: a batch may be forgotten before its parts.
+    batch_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    batch_left: Mapped[int] = mapped_column(default=0, server_default="0")  # how many jobs this one still waits for
 
     attempt: Mapped[int] = mapped_column(default=0)  # counts claims, and is the fencing token of each
     charged: Mapped[int] = mapped_column(default=0)  # attempts that raised; `max_attempts` bounds these
@@ -126,6 +134,11 @@ class Job(Model):
         return named if isinstance(named, str) and named.startswith("/api/") else f"/api/v1/jobs/{self.id}"
 
     @property
+    def next_attempt_at(self) -> datetime | None:
+        """None, too, for a job that waits for others: nobody knows when they will be done."""
+        return self.run_at if self.status in ("scheduled", "retrying") and self.run_at < NEVER else None
+
+    @property
     def is_done(self) -> bool:
         return self.status in DONE
 
@@ -161,7 +174,7 @@ class Job(Model):
             },
             "attempt": self.attempt,
             "max_attempts": self.max_attempts,
-            "next_attempt_at": rfc3339(self.run_at) if self.status in ("scheduled", "retrying") else None,
+            "next_attempt_at": rfc3339(self.next_attempt_at),
             "attempts": self.attempts,
             "result": self.result if self.status == "succeeded" else None,
             "error": self.error if self.status in ("failed", "canceled") else None,

@@ -10,15 +10,15 @@ from rq.job import JobStatus
 from app.db import session
 from app.models import Job
 from app.models.base import now
-from app.queue import ledger, registry, reports
+from app.queue import claims, registry, reports, turns
 
 
-def claim(record: RqJob, worker: str) -> ledger.Claim | None:
+def claim(record: RqJob, worker: str) -> claims.Claim | None:
     """A claim on the job, or None: nothing to do. Commits."""
     job_id = _uuid(record.id)
-    found = ledger.claim(job_id, worker)
+    found = claims.claim(job_id, worker)
     if found is None and _bring_in(record, job_id):
-        found = ledger.claim(job_id, worker)
+        found = claims.claim(job_id, worker)
     session.commit()
     session.remove()
     return found
@@ -52,6 +52,7 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
             args=args,
             max_attempts=kind.max_attempts,
             run_at=now(),
+            **turns.share_of(kind, args, None),
         )
     )
     session.flush()

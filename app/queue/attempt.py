@@ -2,13 +2,11 @@
 stop here if canceled."""
 
 from contextvars import ContextVar
-from typing import Any
 
 from app.db import session
-from app.models.base import now
-from app.queue import ledger
+from app.queue import claims, ledger
 
-running: ContextVar[ledger.Claim | None] = ContextVar("running", default=None)
+running: ContextVar[claims.Claim | None] = ContextVar("running", default=None)
 
 
 class Stopped(BaseException):
@@ -38,16 +36,8 @@ def checkpoint(
     if claim is None:
         session.commit()
         return
-    values: dict[str, Any] = {"progress_at": now()}
-    if done is not None:
-        values |= {
-            "progress_completed": done,
-            "progress_failed": failed,
-            "progress_total": max(total or 0, done + failed),
-        }
-    if message is not None:
-        values["progress_message"] = message[:255]
-    status = ledger.progress(claim, values)
+    pieces = None if done is None else (done, failed, max(total or 0, done + failed))
+    status = ledger.progress(claim, message, pieces)
     if status is None:
         raise LeaseLost
     session.commit()

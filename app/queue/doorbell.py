@@ -32,7 +32,8 @@ RESULT_SECONDS = 300  # how long RQ's tools show a finished job; the ledger keep
 FAILURE_SECONDS = 7 * 86400
 
 _connection: list[Redis] = []
-_quiet_until: dict[str, float] = {}  # by queue; "" is Redis itself
+_quiet_until = [0.0]  # by the monotonic clock: when Redis, which is away, is tried again
+_lengths: dict[str, tuple[int, float]] = {}  # of each queue, and until when that is believed
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class Ring:
     args: dict[str, Any]
     run_at: datetime
     created_at: datetime
+    first: bool = False  # before all others in the queue
 
     @classmethod
-    def of(cls, job: Job) -> "Ring":
-        return cls(job.id, job.type, job.queue, job.args, job.run_at, job.created_at)
+    def of(cls, job: Job, *, first: bool = False) -> "Ring":
+        return cls(job.id, job.type, job.queue, job.args, job.run_at, job.created_at, first)
 
     @property
     def description(self) -> str:
@@ -60,7 +62,8 @@ def connect(url: str) -> Redis:
     """The client for short questions: gives up after a second and never retries, since callers have a plan B."""
     client = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
     _connection[:] = [client]
-    _quiet_until.clear()
+    _quiet_until[:] = [0.0]
+    _lengths.clear()
     return client
 
 
@@ -68,27 +71,28 @@ def connection() -> Redis:
     return _connection[0]
 
 
+def backlog(queue: str) -> int:
+    """How many jobs stood in this queue a moment ago, as far as this process knows."""
+    length, believed_until = _lengths.get(queue, (0, 0.0))
+    return length if time.monotonic() < believed_until else 0
+
+
 def try_to_ring(rings: list[Ring]) -> None:
     """Rings unless Redis is away or the queue full; says so in the log and leaves the rest to the relay."""
     moment = time.monotonic()
-    wanted = [r for r in rings if max(_quiet_until.get("", 0), _quiet_until.get(r.queue, 0)) <= moment]
-    if not wanted:
+    wanted = [ring for ring in rings if ring.first or backlog(ring.queue) < WINDOW][:WINDOW]
+    if not wanted or moment < _quiet_until[0]:
         return
     try:
-        for queue, length in ring(wanted).items():
-            if length >= WINDOW:
-                _quiet_until[queue] = moment + QUIET_SECONDS
+        ring(wanted)
     except RedisError as error:
-        _quiet_until[""] = moment + QUIET_SECONDS
+        _quiet_until[:] = [moment + QUIET_SECONDS]
         log.warning("redis is away (%s): %d job(s) wait for the relay", error, len(rings))
 
 
-def ring(rings: list[Ring], *, first: bool = False) -> dict[str, int]:
-    """Writes RQ's record of each job and puts it in its queue, `first` or last, or among the scheduled ones. One round
-    trip.
-
-    Returns the length of each queue that was pushed to. Raises RedisError.
-    """
+def ring(rings: list[Ring]) -> None:
+    """Writes RQ's record of each job and puts it in its queue, or among the scheduled ones. One round trip. Raises
+    RedisError."""
     moment = now()
     client = connection()
     with client.pipeline(transaction=False) as pipe:
@@ -104,22 +108,34 @@ def ring(rings: list[Ring], *, first: bool = False) -> dict[str, int]:
             else:
                 pipe.zrem(scheduled.key, item.id)
                 pipe.sadd(Queue.redis_queues_keys, queue.key)
-                queue.push_job_id(item.id, pipeline=pipe, at_front=first)
+                queue.push_job_id(item.id, pipeline=pipe, at_front=item.first)
         names = sorted({item.queue for item in rings})
         for name in names:
             pipe.llen(Queue(name, connection=client).key)
-        answers = pipe.execute()
-    return dict(zip(names, answers[-len(names) :], strict=True))
+        lengths = pipe.execute()[-len(names) :]
+    for name, length in zip(names, lengths, strict=True):
+        _lengths[name] = (length, time.monotonic() + QUIET_SECONDS)
+
+
+def reorder(queue: str, ids: list[str]) -> None:
+    """Puts the queue in this order. A job that a worker takes meanwhile is rung twice, and one that is pushed meanwhile
+    waits for the relay's next look: neither does harm."""
+    client = connection()
+    key = Queue(queue, connection=client).key
+    with client.pipeline() as pipe:
+        pipe.delete(key)
+        pipe.rpush(key, *ids)
+        pipe.execute()
 
 
 def try_to_publish(channel: str, text: str) -> None:
     """Tells whoever listens on this channel, unless Redis is away: nobody relies on it."""
-    if _quiet_until.get("", 0) > time.monotonic():
+    if _quiet_until[0] > time.monotonic():
         return
     try:
         connection().publish(channel, text)
     except RedisError as error:
-        _quiet_until[""] = time.monotonic() + QUIET_SECONDS
+        _quiet_until[:] = [time.monotonic() + QUIET_SECONDS]
         log.warning("redis is away (%s): waiters look for themselves", error)
 
 
@@ -141,9 +157,9 @@ def _record(item: Ring, client: Redis, status: JobStatus) -> RqJob:
     return record
 
 
-def waiting_ids(queue: str) -> set[str]:
-    """The ids in this queue's window."""
-    return set(Queue(queue, connection=connection()).get_job_ids())
+def waiting_ids(queue: str) -> list[str]:
+    """The ids in this queue's window, the next one first."""
+    return list(Queue(queue, connection=connection()).get_job_ids())
 
 
 def forget(ids: list[str], queue: str) -> None:

@@ -4,11 +4,10 @@
 No function here commits; the caller's transaction decides.
 """
 
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import ColumnElement, case, select, true, update
 
 from app.config import settings
 from app.db import session
@@ -17,27 +16,9 @@ from app.models import Job
 from app.models.base import now, rfc3339
 from app.models.job import HELD, WAITING
 from app.queue import signals
+from app.queue.claims import Claim
 
-LEASE_SECONDS = 10  # how long a silent worker keeps its job; with the relay's tick, well inside the promised 15
 MOST_CRASHES = 3
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A worker's hold on one attempt of one job."""
-
-    id: str
-    attempt: int
-    type: str
-    queue: str
-    args: dict[str, Any]
-    account_id: int | None
-    request_id: str | None
-    charged: int
-    max_attempts: int
-    started_at: datetime
-    worker: str
-    history: list[dict[str, Any]]
 
 
 def _change(*conditions: ColumnElement[bool], **values: Any) -> bool:
@@ -54,56 +35,23 @@ def _move(job_id: str, *conditions: ColumnElement[bool], **values: Any) -> bool:
     return moved
 
 
-def claim(job_id: str, worker: str) -> Claim | None:
-    """queued → running, under a lease. None if somebody was quicker, or the job no longer waits."""
-    moment = now()
-    columns = (Job.attempt, Job.type, Job.queue, Job.args, Job.account_id, Job.request_id, Job.charged)
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, Job.status == "queued", Job.run_at <= moment)
-        .values(
-            status="running",
-            attempt=Job.attempt + 1,
-            worker=worker,
-            started_at=moment,
-            lease_expires_at=moment + timedelta(seconds=LEASE_SECONDS),
-        )
-        .returning(*columns, Job.max_attempts, Job.history)
-        .execution_options(synchronize_session=False)
-    )
-    row = session.execute(statement).one_or_none()
-    if row is None:
-        return None
-    signals.tell_after_commit(job_id)
-    return Claim(id=job_id, worker=worker, started_at=moment, **row._asdict())
-
-
 def _mine(claim: Claim, *statuses: str) -> tuple[ColumnElement[bool], ...]:
     return (Job.id == claim.id, Job.attempt == claim.attempt, Job.status.in_(statuses or HELD))
 
 
-def claim_of(job: Job) -> Claim:
-    """The hold on a job's present attempt, for whoever settles it in the worker's place."""
-    names = [field.name for field in fields(Claim)]
-    return Claim(**{name: getattr(job, name) for name in names})
+def progress(claim: Claim, message: str | None = None, pieces: tuple[int, int, int] | None = None) -> str | None:
+    """Notes progress: of `pieces`, how many are completed, failed, and there in all. Pieces are noted once they are
+    more than an earlier attempt got done, so that nobody sees the job go backwards.
 
-
-def extend(job_id: str, attempt: int) -> float | None:
-    """The worker is alive: the lease of this attempt starts anew. For how many seconds it is canceling, if it is."""
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.status.in_(HELD))
-        .values(lease_expires_at=now() + timedelta(seconds=LEASE_SECONDS))
-        .returning(Job.status, Job.cancel_requested_at)
-    )
-    row = session.execute(statement.execution_options(synchronize_session=False)).one_or_none()
-    if row is None or row.status != "canceling":
-        return None
-    return float((now() - row.cancel_requested_at).total_seconds())
-
-
-def progress(claim: Claim, values: dict[str, Any]) -> str | None:
-    """Notes progress; the status then, `running` or `canceling`, or None if the job is no longer this worker's."""
+    Returns the status then, `running` or `canceling`, or None if the job is no longer this worker's.
+    """
+    values: dict[str, Any] = {"progress_at": now()}
+    if message is not None:
+        values["progress_message"] = message[:255]
+    if pieces is not None:
+        is_news = Job.progress_completed + Job.progress_failed <= pieces[0] + pieces[1]
+        columns = (Job.progress_completed, Job.progress_failed, Job.progress_total)
+        values |= {column.key: case((is_news, new), else_=column) for column, new in zip(columns, pieces, strict=True)}
     statement = update(Job).where(*_mine(claim)).values(**values).returning(Job.status)
     status: str | None = session.execute(statement.execution_options(synchronize_session=False)).scalar_one_or_none()
     if status is not None:
@@ -192,19 +140,43 @@ def take_back(job: Job, *, at_once: bool = False, cause: str = "The worker vanis
 
 
 def request_cancel(job_id: str) -> str | None:
-    """Canceled at once while it waits, canceling while it runs. The new status, or None: it is done already."""
-    if _move(job_id, Job.status.in_(WAITING), **_canceled(JobCanceled()), cancel_requested_at=now()):
+    """Canceled at once while it waits, canceling while it runs; so are those of its batch, if it waits for one. The new
+    status, or None: it is done already."""
+    if _cancel_waiting(job_id, Job.batch_left == 0):
         return "canceled"
     if _move(job_id, Job.status == "running", status="canceling", cancel_requested_at=now()):
         return "canceling"
+    if _cancel_batch(job_id) and _cancel_waiting(job_id):
+        return "canceled"
     return session.scalar(select(Job.status).where(Job.id == job_id, Job.status == "canceling"))
 
 
+def _cancel_waiting(job_id: str, *conditions: ColumnElement[bool]) -> bool:
+    wish = {"cancel_requested_at": now(), **_canceled(JobCanceled())}
+    return _move(job_id, Job.status.in_(WAITING), *conditions, **wish)
+
+
+def _cancel_batch(job_id: str) -> bool:
+    """True if the job waits for a batch, which is canceled then. First its jobs and after them the job itself: in the
+    order in which they lock each other's rows anyway."""
+    waits = select(Job.id).where(Job.id == job_id, Job.status.in_(WAITING), Job.batch_left > 0)
+    if session.scalar(waits) is None:
+        return False
+    batch = update(Job).where(Job.batch_id == job_id).execution_options(synchronize_session=False)
+    wish = {"cancel_requested_at": now()}
+    session.execute(batch.where(Job.status.in_(WAITING)).values(**_canceled(JobCanceled()), **wish))
+    session.execute(batch.where(Job.status == "running").values(status="canceling", **wish))
+    return True
+
+
 def start_again(job_id: str) -> bool:
-    """failed or canceled → queued, as if new but for its number of attempts."""
+    """failed or canceled → queued, as if new but for its number of attempts. It leaves its batch, which has counted it
+    already; and a job whose own batch is not done yet has nothing to start with."""
     return _move(
         job_id,
         Job.status.in_(("failed", "canceled")),
+        Job.batch_left == 0,
+        batch_id=None,
         status="queued",
         run_at=now(),
         charged=0,

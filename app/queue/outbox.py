@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from app.db import session
 from app.models import Job
-from app.queue import doorbell
+from app.queue import doorbell, turns
 
 log = logging.getLogger(__name__)
 
 
 def ring_after_commit(job: Job) -> None:
     """Notes a job that waits; the note is worth nothing unless the transaction commits."""
-    session.info.setdefault("ring", []).append((job, doorbell.Ring.of(job)))
+    ring = doorbell.Ring.of(job, first=turns.is_first(job))
+    session.info.setdefault("ring", []).append((job, ring))
 
 
 def forget_after_commit(job: Job) -> None:

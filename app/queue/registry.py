@@ -14,7 +14,7 @@ from app.models.job import LANES
 
 Function = Callable[..., Any]
 Retries = int | Sequence[float]  # how many, after 5 s, 20 s, 80 s …; or the seconds to wait before each
-OPTIONS = ("at", "in_", "unique", "target")  # enqueue's own words: no job may have a parameter of that name
+OPTIONS = ("at", "in_", "unique", "target", "after")  # enqueue's own words: no job may have a parameter of that name
 FIRST_RETRY_SECONDS = 5
 LONGEST_RETRY_SECONDS = 3600
 
@@ -36,6 +36,8 @@ class JobType:
     never_retry: tuple[type[BaseException], ...]
     timeout_seconds: int
     signature: inspect.Signature = field(repr=False)
+    at_once: int | None = None
+    per: str | None = None
 
     @property
     def max_attempts(self) -> int:
@@ -78,17 +80,20 @@ def job(
     retries: Retries = 4,
     never_retry: tuple[type[BaseException], ...] = (),
     timeout_seconds: int = 300,
+    at_once: int | None = None,
+    per: str | None = None,
     formerly: str | tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
     """Registers a function as a job. `formerly` keeps jobs running that were enqueued under an older name.
 
     `retries` is how many follow a failed attempt, or a list of the seconds to wait before each; an exception of a class
-    in `never_retry` fails the job at once. Raises ValueError.
+    in `never_retry` fails the job at once. At most `at_once` of them run at the same time – of those, with `per`, that
+    have the same value in this argument. Raises ValueError.
     """
     if queue not in LANES:
         raise ValueError(f"queue must be one of {LANES}, not {queue!r}")
-    if timeout_seconds < 1:
-        raise ValueError("timeout_seconds starts at 1")
+    if timeout_seconds < 1 or (at_once is not None and at_once < 1):
+        raise ValueError("timeout_seconds and at_once start at 1")
     _check_retries(retries, never_retry)
 
     def register(function: Function) -> Function:
@@ -97,10 +102,13 @@ def job(
         clash = set(OPTIONS) & set(signature.parameters)
         if clash:
             raise ValueError(f"{name}: {', '.join(clash)} can't be a parameter: `enqueue` takes it itself")
+        if per is not None and (at_once is None or per not in signature.parameters):
+            raise ValueError(f"{name}: per={per!r} needs at_once, and to be a parameter")
         known = _types.get(name)
         if known is not None and known.function.__module__ != function.__module__:
             raise ValueError(f"two jobs are called {name}")
-        _types[name] = JobType(name, function, queue, retries, never_retry, timeout_seconds, signature)
+        options = (queue, retries, never_retry, timeout_seconds, signature, at_once, per)
+        _types[name] = JobType(name, function, *options)
         for former in (formerly,) if isinstance(formerly, str) else formerly:
             _former_names[former] = name
         return function

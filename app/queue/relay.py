@@ -18,7 +18,7 @@ from app.db import reading, session
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, recurrences, reports, rescue, signals
+from app.queue import doorbell, recurrences, reports, rescue, signals, turns
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ BATCH = 500
 LAST_WORD_SECONDS = 2  # for an alert that is on its way; else it is repeated
 ALIVE_KEY = "accepted:relay"  # in Redis, while some relay looks
 ALIVE_SECONDS = 10
+LATE = 2  # places behind its turn that a job may stand in Redis
 
 
 def run() -> int:
@@ -90,18 +91,18 @@ def take_back_lost() -> None:
 
 
 def fill(queue: str) -> int:
-    """Rings for ready jobs that are not in the queue's window, until it is full. Their number."""
+    """Rings for the next jobs that are not in the queue's window, and sees to it that all have their turn. The number
+    of those that it rang for."""
     there = doorbell.waiting_ids(queue)
-    if len(there) >= doorbell.WINDOW:
-        return 0
-    ready = (
-        select(Job)
-        .where(Job.status == "queued", Job.queue == queue, Job.run_at <= now())
-        .order_by(Job.run_at, Job.id)
-        .limit(doorbell.WINDOW)
-    )
-    missing = [Ring.of(job) for job in _rows(ready) if job.id not in there]
+    with reading():
+        wanted = turns.next_in_line(queue, doorbell.WINDOW)
+    missing = [job_id for job_id in wanted if job_id not in set(there)]
     if missing:
-        doorbell.ring(missing)
+        jobs = {job.id: job for job in _rows(select(Job).where(Job.id.in_(missing)))}
+        doorbell.ring([Ring.of(jobs[job_id]) for job_id in missing if job_id in jobs])
         log.info("relay: rang for %d job(s) in %s", len(missing), queue)
+    line = [*there, *missing]
+    place = {job_id: number for number, job_id in enumerate(line)}
+    if any(place[job_id] > number + LATE for number, job_id in enumerate(wanted)):
+        doorbell.reorder(queue, [*wanted, *(job_id for job_id in line if job_id not in set(wanted))])
     return len(missing)

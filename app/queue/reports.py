@@ -20,13 +20,14 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import reading, session
 from app.errors import JobFailed
+from app.helpers import context as current_context
 from app.helpers import monitoring
 from app.models import Job
 from app.models.base import now, rfc3339
 from app.models.job import UNREPORTED
 from app.queue import ledger
+from app.queue.claims import Claim
 from app.queue.client import enqueue
-from app.queue.ledger import Claim
 
 log = logging.getLogger(__name__)
 
@@ -96,13 +97,15 @@ def _may_tell(kind: str) -> bool:
 
 
 def start_again(job: Job) -> bool:
-    """failed or canceled → queued; what nobody was told of its failure becomes a job of its own. False: it is neither."""
+    """failed or canceled → queued; a failure that nobody was told of becomes a job of its own. False: it is neither."""
     session.refresh(job, with_for_update=True)
     untold = _failure_of(job) if job.status == "failed" and job.reported_at is None else None
     if not ledger.start_again(job.id):
         return False
     if untold is not None:
-        enqueue("jobs.report", **untold._asdict()).account_id = None  # the operators' business alone
+        asker = current_context.current.set(current_context.Context())  # for the operators alone
+        enqueue("jobs.report", **untold._asdict())
+        current_context.current.reset(asker)
     return True
 
 

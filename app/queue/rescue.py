@@ -30,6 +30,6 @@ def tell_redis(job: Job, status: str) -> None:
     try:
         doorbell.forget([job.id], job.queue)
         if status == "queued":
-            doorbell.ring([doorbell.Ring.of(job)], first=True)  # it has waited its turn already
+            doorbell.ring([doorbell.Ring.of(job, first=True)])  # it has waited its turn already
     except RedisError as error:
         log.warning("redis is away (%s): job %s waits for the relay", error, job.id)

@@ -12,7 +12,7 @@ from app.db import session
 from app.errors import AppError, JobFailed
 from app.helpers import context
 from app.models.base import now
-from app.queue import attempt, ledger, registry, reports
+from app.queue import attempt, claims, ledger, registry, reports
 
 log = logging.getLogger(__name__)
 TRACE_LIMIT = 20_000  # characters
@@ -28,7 +28,7 @@ class Outcome:
     retry_seconds: float = 0
 
 
-def run(claim: ledger.Claim) -> Outcome:
+def run(claim: claims.Claim) -> Outcome:
     """Runs the attempt and writes down how it ended. Raises only if that can't be written."""
     context.current.set(
         context.Context(claim.request_id, claim.account_id, claim.id, claim.type, claim.attempt),
@@ -49,7 +49,7 @@ def _since(began: float) -> float:
     return time.perf_counter() - began
 
 
-def _attempt(claim: ledger.Claim) -> Outcome:
+def _attempt(claim: claims.Claim) -> Outcome:
     try:
         result = registry.find(claim.type).function(**claim.args)
         json.dumps(result, allow_nan=False)
@@ -72,7 +72,7 @@ def _attempt(claim: ledger.Claim) -> Outcome:
     return Outcome("succeeded", result)
 
 
-def give_back(claim: ledger.Claim) -> Outcome:
+def give_back(claim: claims.Claim) -> Outcome:
     """Back to the queue, uncharged – or canceled, if that was asked for meanwhile."""
     if ledger.give_back(claim, "The worker had to stop"):
         return settle(True, Outcome("queued"))
@@ -88,7 +88,7 @@ def settle(moved: bool, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def raised(claim: ledger.Claim, error: BaseException) -> Outcome:
+def raised(claim: claims.Claim, error: BaseException) -> Outcome:
     """Another try later, or the final failure: then the operators are told."""
     shown = error if isinstance(error, AppError) else JobFailed()
     cause = type(error).__name__

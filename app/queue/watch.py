@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db import session
 from app.models import Job
 from app.models.job import HELD
-from app.queue import ledger, registry, rescue, runner
+from app.queue import claims, ledger, registry, rescue, runner
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ LAST_WORD_SECONDS = 6  # after SIGTERM; the child's own grace is shorter, superv
 QUICK_DEATH_SECONDS = 1.0
 MOST_QUICK_DEATHS = 5  # then supervisord, and whoever it tells, shall know
 
-Report = Callable[[ledger.Claim | None], None]
+Report = Callable[[claims.Claim | None], None]
 
 
 class Held:
@@ -134,7 +134,7 @@ class Watch:
             self._end_attempt(held, TimeoutError("the job was stuck"))
         elif moment > self.beat_at + HEARTBEAT_SECONDS:
             self.beat_at = moment
-            canceling_seconds = ledger.extend(held.id, held.attempt)
+            canceling_seconds = claims.extend(held.id, held.attempt)
             session.commit()
             if canceling_seconds is not None and canceling_seconds > CANCEL_SECONDS:
                 self._end_attempt(held, None)
@@ -148,7 +148,7 @@ class Watch:
         job = held.row()
         if job is None:
             return
-        claim = ledger.claim_of(job)
+        claim = claims.claim_of(job)
         outcome = (
             runner.raised(claim, error) if error else runner.settle(ledger.stop(claim), runner.Outcome("canceled"))
         )
@@ -168,7 +168,7 @@ class Watch:
         try:
             job = self.held.row() if self.held else None
             if job is not None and self.stop_at is not None:
-                rescue.tell_redis(job, runner.give_back(ledger.claim_of(job)).status)
+                rescue.tell_redis(job, runner.give_back(claims.claim_of(job)).status)
             elif job is not None:
                 rescue.rescue(job, at_once=True, cause="The worker's process died")
         except DBAPIError as error:
@@ -177,7 +177,7 @@ class Watch:
             session.remove()
 
 
-def _tell(end: int, claim: ledger.Claim | None) -> None:
+def _tell(end: int, claim: claims.Claim | None) -> None:
     """One line a change, short enough to be written whole."""
     told: dict[str, Any] | None = None
     if claim is not None:

@@ -25,7 +25,7 @@ from rq.worker_registration import clean_worker_registry
 from app.db import session
 from app.models.base import now
 from app.models.job import LANES
-from app.queue import adoption, attempt, ledger, runner
+from app.queue import adoption, attempt, claims, ledger, runner, turns
 from app.queue.watch import Report
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ GRACE_SECONDS = 5  # for the job in hand when the worker has to go; supervisord 
 class LedgerJob(RqJob):
     """RQ's record of a job, which runs by its claim on the ledger."""
 
-    claim: ledger.Claim | None = None
+    claim: claims.Claim | None = None
     outcome: runner.Outcome | None = None
 
     def perform(self) -> Any:
@@ -98,6 +98,8 @@ class LedgerWorker(SimpleWorker):
             self.perform_job(job, queue, execution)
         finally:
             self.report(None)
+        if claim.at_once is not None:
+            turns.call_next(claim.share, claim.queue)
         self.set_state("idle")
 
     def handle_exception(self, job: LedgerJob, *exc_info: Any) -> None:

@@ -14,7 +14,7 @@ from app.db import session
 from app.errors import NotFound
 from app.models import Job, Recurrence, User
 from app.models.base import now
-from app.queue import attempt, checkpoint, doorbell, enqueue, job, ledger, recurrences, registry, relay, runner
+from app.queue import attempt, checkpoint, claims, doorbell, enqueue, job, ledger, recurrences, registry, relay, runner
 
 calls: list = []
 
@@ -284,7 +284,7 @@ def test_failed_job_leaves_none_of_its_writes(work):
 
 def test_claim_is_given_once():
     job_id = ask("record", value="x")
-    first, second = ledger.claim(job_id, "one"), ledger.claim(job_id, "two")
+    first, second = claims.claim(job_id, "one"), claims.claim(job_id, "two")
     assert first is not None
     assert second is None
 
@@ -297,7 +297,7 @@ def take_away(job_id: str) -> None:
         session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=past))
         session.commit()
         relay.take_back_lost()
-        assert ledger.claim(job_id, "thief")
+        assert claims.claim(job_id, "thief")
         session.commit()
         session.remove()
 
@@ -308,7 +308,7 @@ def take_away(job_id: str) -> None:
 
 def test_stale_worker_commits_nothing(monkeypatch):
     job_id = ask("write_in_steps", total=4)
-    claim = ledger.claim(job_id, "slow")
+    claim = claims.claim(job_id, "slow")
     session.commit()
     monkeypatch.setitem(globals(), "meddle", lambda: take_away(job_id))
     assert runner.run(claim).status == "lost"
@@ -348,7 +348,7 @@ def test_checkpoint_outside_a_job_only_commits():
 
 def test_worker_that_has_to_stop_gives_its_job_back_uncharged(monkeypatch):
     job_id = ask("write_in_steps", total=4)
-    claim = ledger.claim(job_id, "leaving")
+    claim = claims.claim(job_id, "leaving")
     session.commit()
 
     def stop() -> None:
@@ -410,7 +410,7 @@ def test_scheduled_job_waits_for_its_moment(redis, work):
 def test_job_of_a_vanished_worker_runs_again_and_is_parked_the_third_time(work):
     job_id = ask("record", value="x")
     for crash in (1, 2, 3):
-        assert ledger.claim(job_id, "doomed")
+        assert claims.claim(job_id, "doomed")
         session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
         session.commit()
         relay.take_back_lost()
@@ -423,7 +423,7 @@ def test_job_of_a_vanished_worker_runs_again_and_is_parked_the_third_time(work):
 
 def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
     first, *others = [ask("record", value=str(number)) for number in range(3)]
-    assert ledger.claim(first, "doomed")
+    assert claims.claim(first, "doomed")
     session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
     session.commit()
     doorbell.forget([first], "default")
@@ -437,9 +437,9 @@ def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
 
 def test_living_worker_keeps_its_job():
     job_id = ask("record", value="x")
-    claim = ledger.claim(job_id, "alive")
+    claim = claims.claim(job_id, "alive")
     session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
-    ledger.extend(claim.id, claim.attempt)
+    claims.extend(claim.id, claim.attempt)
     session.commit()
     relay.take_back_lost()
     assert row(job_id).status == "running"

@@ -12,7 +12,7 @@ from app.db import session
 from app.helpers import context, monitoring
 from app.models import Job
 from app.models.base import now
-from app.queue import enqueue, job, ledger, relay, reports
+from app.queue import claims, enqueue, job, ledger, relay, reports
 
 
 @job(retries=1)
@@ -78,7 +78,7 @@ def test_what_the_alert_service_did_not_take_is_told_later_by_the_relay(collecto
 
 def test_job_that_killed_its_workers_is_told(collector, explosion, alice, monkeypatch):
     for _ in range(ledger.MOST_CRASHES):
-        assert ledger.claim(explosion, "doomed")
+        assert claims.claim(explosion, "doomed")
         session.execute(update(Job).values(lease_expires_at=now() - timedelta(seconds=1)))
         session.commit()
         relay.take_back_lost()

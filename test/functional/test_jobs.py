@@ -179,3 +179,13 @@ def test_events_are_numbered_without_gaps_by_the_database(alice, work):
     assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
     assert [event.status for event in events] == ["queued", "running", "running", "running", "running", "succeeded"]
     assert [event.completed for event in events] == [0, 0, 1, 2, 3, 3]
+
+
+def test_retry_beside_a_pending_job_with_the_same_key_is_a_conflict(alice):
+    first = ask_for(alice, "point", href="x", unique="one at a time")
+    alice.post(f"/api/v1/jobs/{first}/cancel")
+    second = ask_for(alice, "point", href="x", unique="one at a time")
+    answer = alice.post(f"/api/v1/jobs/{first}/retry")
+    assert (answer.status_code, slug(answer)) == (409, "conflict")
+    alice.post(f"/api/v1/jobs/{second}/cancel")
+    assert alice.post(f"/api/v1/jobs/{first}/retry").status_code == 202

@@ -20,8 +20,9 @@ from app.config import ROOT
 from app.db import session
 from app.errors import NotFound
 from app.models import Job
+from app.models.base import now
 from app.models.job import UNREPORTED
-from app.queue import enqueue, job, ledger, reports, runner
+from app.queue import claims, enqueue, job, ledger, reports, runner
 from app.queue.client import new_id
 
 
@@ -51,7 +52,7 @@ def fail(name: str, number: int = 1) -> list[str]:
 
 
 def run(job_id: str) -> None:
-    claim = ledger.claim(job_id, "worker")
+    claim = claims.claim(job_id, "worker")
     session.commit()
     assert claim
     assert runner.run(claim).status == "failed"
@@ -319,11 +320,13 @@ def test_word_of_an_earlier_failure_is_repeated_until_it_is_taken(collector, red
 
 def test_largest_batch_is_noted_in_one_go(collector, queries):
     fail("burn", reports.HANDFUL + 1)
-    row = session.execute(select(Job.__table__).where(UNREPORTED)).mappings().one()
-    session.execute(insert(Job.__table__), [{**row, "id": new_id()} for _ in range(reports.BATCH)])
-    session.commit()
-    age_at_once = update(Job).where(UNREPORTED).values(finished_at=row["finished_at"] - OVER)
-    session.execute(age_at_once)
+    left = session.execute(select(Job.__table__).where(UNREPORTED)).mappings().one()
+    born = {**left, "status": "queued", "attempt": 0, "finished_at": None, "expires_at": None, "batch_id": None}
+    session.execute(insert(Job.__table__), [born | {"id": new_id()} for _ in range(reports.BATCH)])
+    them = update(Job).where(Job.id > left["id"])  # by the moves that the database allows
+    session.execute(them.values(status="running", attempt=1, lease_expires_at=now()))
+    failed_at = left["finished_at"] - OVER
+    session.execute(them.values(status="failed", lease_expires_at=None, finished_at=failed_at))
     session.commit()
     queries.clear()
     reports.tell_the_rest()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app.db import session
 from app.models import Job
-from app.queue import attempt, ledger, signals
+from app.queue import attempt, claims, ledger, signals
 from app.services import job_events
 
 WAIT = {"Prefer": "wait=20"}
@@ -52,8 +52,8 @@ def meanwhile(app, person, method: str, path: str, **options) -> Iterator[list]:
     assert not thread.is_alive()
 
 
-def claim(job_id: str) -> ledger.Claim:
-    found = ledger.claim(job_id, "test")
+def claim(job_id: str) -> claims.Claim:
+    found = claims.claim(job_id, "test")
     session.commit()
     assert found is not None
     return found
@@ -181,7 +181,7 @@ def test_rolled_back_move_wakes_nobody(alice, monkeypatch):
     monkeypatch.setattr("app.queue.doorbell.try_to_publish", lambda *words: told.append(words))
     job_id = count_to(alice)
     told.clear()
-    assert ledger.claim(job_id, "test")
+    assert claims.claim(job_id, "test")
     session.rollback()
     session.scalar(select(1))
     session.commit()

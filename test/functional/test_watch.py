@@ -14,7 +14,7 @@ from copies import wait_for
 from app.config import ROOT
 from app.db import session
 from app.models import Job
-from app.queue import enqueue, ledger
+from app.queue import claims, enqueue, ledger
 
 pytestmark = pytest.mark.xdist_group("workers")
 one_database = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # these take their time
@@ -85,7 +85,7 @@ def test_job_of_a_dead_child_starts_again_at_once_and_is_parked_the_third_time(w
     job = reaches(ask("die"), lambda job: job.is_done)
     assert (job.status, job.attempt, job.charged, job.crashes) == ("failed", 3, 0, 3)
     assert {attempt["error"] for attempt in job.attempts} == {"The worker's process died"}
-    assert (job.finished_at - job.created_at).total_seconds() < ledger.LEASE_SECONDS * 2  # no lease was waited for
+    assert (job.finished_at - job.created_at).total_seconds() < claims.LEASE_SECONDS * 2  # no lease was waited for
     assert reaches(ask("quick"), lambda job: job.is_done).status == "succeeded"
 
 

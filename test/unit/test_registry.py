@@ -75,7 +75,7 @@ def test_refusals_and_what_the_job_names_are_not_tried_again():
         ({"never_retry": KeyError}, "never_retry must be a tuple of exception classes"),
         ({"never_retry": (KeyError("x"),)}, "never_retry must be a tuple of exception classes"),
         ({"never_retry": (int,)}, "never_retry must be a tuple of exception classes"),
-        ({"timeout_seconds": 0}, "timeout_seconds starts at 1"),
+        ({"timeout_seconds": 0}, "timeout_seconds and at_once start at 1"),
         ({"queue": "fast"}, "queue must be one of"),
     ],
 )
