@@ -41,7 +41,7 @@ def reporting_to(collector: Collector, folder: Path) -> Iterator[config.Settings
 def collecting(settings: config.Settings) -> Iterator[Collector]:
     """What this process reports arrives in the collector; what earlier tests reported is forgotten."""
     reports._told.clear()
-    reports._away_until.clear()
+    reports._away_until[:] = [0.0]
     with Collector() as running:
         monitoring.configure(replace(settings, honeybadger_api_key="key", honeybadger_endpoint=running.url))
         yield running

@@ -47,7 +47,7 @@ LOOK = (
 )
 
 _told: dict[str, deque[float]] = {}  # by kind, when this process told its last few
-_away_until: dict[str, float] = {}  # by address, when the alert service is worth another try
+_away_until = [0.0]  # by the monotonic clock: when the alert service, which is away, is worth another try
 
 
 class Failure(NamedTuple):
@@ -69,9 +69,11 @@ def cause_of(slug: str, error_class: str) -> str:
 
 
 def _failure_of(job: Any) -> Failure:
-    """Read off a failed row."""
-    last = job.history[-1]["error"] if job.history else "unknown"
-    return Failure(job.id, job.attempt, job.type, cause_of(job.error["type"].rpartition("/")[2], last))
+    """Read off a failed row; one that was emptied before anybody could be told has forgotten its cause."""
+    if job.error is None or not job.history:
+        return Failure(job.id, job.attempt, job.type, "unknown")
+    slug = job.error["type"].rpartition("/")[2]
+    return Failure(job.id, job.attempt, job.type, cause_of(slug, job.history[-1]["error"]))
 
 
 def tell_at_once(claim: Claim, cause: str, error: BaseException) -> None:
@@ -82,12 +84,12 @@ def tell_at_once(claim: Claim, cause: str, error: BaseException) -> None:
     if _notify(failure, context=_context(claim), error=error):
         _note([failure])
     else:
-        _away_until[""] = time.monotonic() + WINDOW.total_seconds()
+        _away_until[:] = [time.monotonic() + WINDOW.total_seconds()]
 
 
 def _may_tell(kind: str) -> bool:
     moment = time.monotonic()
-    if moment < _away_until.get("", 0):
+    if moment < _away_until[0]:
         return False
     last = _told.setdefault(kind, deque(maxlen=HANDFUL))
     if len(last) == HANDFUL and last[0] > moment - WINDOW.total_seconds():
@@ -104,8 +106,10 @@ def start_again(job: Job) -> bool:
         return False
     if untold is not None:
         asker = current_context.current.set(current_context.Context())  # for the operators alone
-        enqueue("jobs.report", **untold._asdict())
-        current_context.current.reset(asker)
+        try:
+            enqueue("jobs.report", **untold._asdict())
+        finally:
+            current_context.current.reset(asker)
     return True
 
 

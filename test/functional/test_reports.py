@@ -155,6 +155,21 @@ def test_alert_service_that_is_away_costs_a_worker_one_try_and_is_told_everythin
     assert unreported() == 0
 
 
+def test_failure_that_expired_before_it_was_told_is_told_all_the_same(collector, redis, work):
+    collector.status = 500
+    (job_id,) = fail("burn")
+    redis.flushall()
+    session.execute(update(Job).values(expires_at=now()))
+    enqueue("jobs.forget")
+    session.commit()
+    work()
+    age(OVER)
+    collector.status = 201
+    reports.tell_the_rest()
+    (told,) = collector.received
+    assert (told.context["job_id"], told.error["class"]) == (job_id, "unknown")
+
+
 def test_without_an_alert_service_nothing_waits_to_be_told(app):
     fail("burn", 2 * reports.HANDFUL)
     assert unreported() == 0
@@ -277,7 +292,7 @@ def test_failure_that_is_tried_again_before_it_was_told_is_told_nevertheless(col
     session.commit()
     assert alice.post(f"/api/v1/jobs/{job_id}/retry").status_code == 202
     assert [shown["type"] for shown in alice.get("/api/v1/jobs").json["items"]] == ["test_reports.burn"]
-    reports._away_until.clear()
+    reports._away_until[:] = [0.0]
     collector.status = 201
     work()
     told = {one.context["attempt"]: one for one in collector.received}
@@ -305,7 +320,7 @@ def test_failure_that_rq_requeues_before_it_was_told_is_told_nevertheless(collec
     session.commit()
     work()
     FailedJobRegistry("default", connection=redis, serializer=JSONSerializer).requeue(job_id)
-    reports._away_until.clear()
+    reports._away_until[:] = [0.0]
     collector.status = 201
     work()
     assert sorted(one.context["attempt"] for one in collector.received) == [1, 2]
