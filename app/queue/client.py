@@ -21,6 +21,7 @@ Call = tuple[str, dict[str, Any]]  # a job's name and its arguments
 
 def enqueue(
     name: str,
+    /,
     *,
     at: datetime | None = None,
     in_: timedelta | None = None,

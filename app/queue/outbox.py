@@ -18,8 +18,11 @@ log = logging.getLogger(__name__)
 
 def ring_after_commit(job: Job) -> None:
     """Notes a job that waits; the note is worth nothing unless the transaction commits."""
-    ring = doorbell.Ring.of(job, first=turns.is_first(job))
-    session.info.setdefault("ring", []).append((job, ring))
+    line = (job.queue, job.share)
+    lines = session.info.setdefault("lines", set())
+    first = line not in lines and turns.is_first(job)
+    lines.add(line)
+    session.info.setdefault("ring", []).append((job, doorbell.Ring.of(job, first=first)))
 
 
 def forget_after_commit(job: Job) -> None:
@@ -30,6 +33,7 @@ def forget_after_commit(job: Job) -> None:
 @event.listens_for(session, "after_commit")
 def _tell(committed: Session) -> None:
     noted: list[tuple[Job, doorbell.Ring]] = committed.info.pop("ring", [])
+    committed.info.pop("lines", None)
     forgotten: list[tuple[str, str]] = committed.info.pop("forget", [])
     # A savepoint that was rolled back leaves its notes: only what is really in the database may ring.
     rings = [ring for job, ring in noted if inspect(job).persistent]
@@ -46,4 +50,5 @@ def _tell(committed: Session) -> None:
 @event.listens_for(session, "after_rollback")
 def _drop(rolled_back: Session) -> None:
     rolled_back.info.pop("ring", None)
+    rolled_back.info.pop("lines", None)
     rolled_back.info.pop("forget", None)

@@ -111,7 +111,7 @@ def _running(shares: set[str]) -> Counter[str]:
     if not shares:
         return Counter()
     held = select(Job.share, func.count()).where(Job.status.in_(HELD), Job.share.in_(shares)).group_by(Job.share)
-    return Counter(dict(session.execute(held).tuples().all()))
+    return Counter(dict(session.execute(held).all()))
 
 
 def call_next(share: str, queue: str) -> None:
