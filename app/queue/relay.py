@@ -60,9 +60,8 @@ def look() -> bool:
     recurrences.fire()
     report_unreported()
     doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
-    for queue in LANES:
-        fill(queue)
-    return more
+    rung = [fill(queue) for queue in LANES]
+    return more or max(rung) > doorbell.WINDOW // 2  # the workers are quick: they shall not wait for the next look
 
 
 def _read(query: Callable[[], Any]) -> Any:
