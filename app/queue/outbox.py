@@ -18,11 +18,7 @@ log = logging.getLogger(__name__)
 
 def ring_after_commit(job: Job) -> None:
     """Notes a job that waits; the note is worth nothing unless the transaction commits."""
-    line = (job.queue, job.share)
-    lines = session.info.setdefault("lines", set())
-    first = line not in lines and turns.is_first(job)
-    lines.add(line)
-    session.info.setdefault("ring", []).append((job, doorbell.Ring.of(job, first=first)))
+    session.info.setdefault("ring", []).append((job, doorbell.Ring.of(job)))
 
 
 def forget_after_commit(job: Job) -> None:
@@ -33,12 +29,12 @@ def forget_after_commit(job: Job) -> None:
 @event.listens_for(session, "after_commit")
 def _tell(committed: Session) -> None:
     noted: list[tuple[Job, doorbell.Ring]] = committed.info.pop("ring", [])
-    committed.info.pop("lines", None)
     forgotten: list[tuple[str, str]] = committed.info.pop("forget", [])
     # A savepoint that was rolled back leaves its notes: only what is really in the database may ring.
     rings = [ring for job, ring in noted if inspect(job).persistent]
     if rings:
         doorbell.try_to_ring(rings)
+        doorbell.try_to_ring(turns.first_of_their_share(rings))
     for queue in sorted({queue for _, queue in forgotten}):
         ids = [job_id for job_id, its_queue in forgotten if its_queue == queue]
         try:
@@ -50,5 +46,4 @@ def _tell(committed: Session) -> None:
 @event.listens_for(session, "after_rollback")
 def _drop(rolled_back: Session) -> None:
     rolled_back.info.pop("ring", None)
-    rolled_back.info.pop("lines", None)
     rolled_back.info.pop("forget", None)

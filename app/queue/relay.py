@@ -123,5 +123,5 @@ def fill(queue: str) -> int:
     line = [*there, *missing]
     place = {job_id: number for number, job_id in enumerate(line)}
     if any(place[job_id] > number + LATE for number, job_id in enumerate(wanted)):
-        doorbell.reorder(queue, [*wanted, *(job_id for job_id in line if job_id not in set(wanted))])
+        doorbell.reorder(queue, wanted)
     return len(missing)

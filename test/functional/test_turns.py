@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from rq import Queue
 from sqlalchemy import insert, select, text, update
 
 from app.db import session
@@ -204,3 +205,10 @@ def test_long_values_make_short_shares():
     assert len(long) <= turns.LONGEST_SHARE
     assert long != turns.share_of(kind, {"host": "x" * 1001, "number": 1}, None)["share"]
     assert turns.share_of(kind, {"host": "a", "number": 1}, None) == turns.share_of(kind, {"host": "a", "number": 2}, 7)
+
+
+def test_reordering_neither_doubles_nor_loses(app, redis):
+    key = Queue("default", connection=redis).key
+    redis.rpush(key, *"abcbd")
+    doorbell.reorder("default", list("dxa"))
+    assert [found.decode() for found in redis.lrange(key, 0, -1)] == list("dabc")
