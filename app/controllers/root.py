@@ -18,7 +18,7 @@ bp = Blueprint("root", __name__)
 @gives(200, media_type="text/html")
 def index() -> str:
     """What this server is, with links."""
-    return render_template("home.html", examples=current_app.config["EXAMPLES"])
+    return render_template("home.html")
 
 
 @bp.get("/healthz")

@@ -6,8 +6,8 @@ The row in `jobs` is the job; Redis only wakes the workers. Jobs use `job` and `
 from app.queue import rq_json
 from app.queue.attempt import checkpoint
 from app.queue.client import enqueue
-from app.queue.registry import job
+from app.queue.registry import BadArguments, job
 
 rq_json.close_pickle()
 
-__all__ = ["checkpoint", "enqueue", "job"]
+__all__ = ["BadArguments", "checkpoint", "enqueue", "job"]

@@ -23,6 +23,7 @@ LONGEST_KEY = 255  # characters of a unique key, as its column has it
 
 def enqueue(
     name: str,
+    /,
     *,
     at: datetime | None = None,
     in_: timedelta | None = None,

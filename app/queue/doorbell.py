@@ -31,6 +31,18 @@ QUIET_SECONDS = 1.0  # how long a full queue or an unreachable Redis is left to 
 RESULT_SECONDS = 300  # how long RQ's tools show a finished job; the ledger keeps it for weeks
 FAILURE_SECONDS = 7 * 86400
 
+REORDER = """
+    local there, left, line = redis.call('LRANGE', KEYS[1], 0, -1), {}, {}
+    for _, id in ipairs(there) do left[id] = true end
+    for _, ids in ipairs({ARGV, there}) do
+        for _, id in ipairs(ids) do
+            if left[id] then line[#line + 1] = id; left[id] = nil end
+        end
+    end
+    redis.call('DEL', KEYS[1])
+    for _, id in ipairs(line) do redis.call('RPUSH', KEYS[1], id) end
+"""
+
 _connection: list[Redis] = []
 _quiet_until = [0.0]  # by the monotonic clock: when Redis, which is away, is tried again
 _lengths: dict[str, tuple[int, float]] = {}  # of each queue, and until when that is believed
@@ -43,6 +55,7 @@ class Ring:
     id: str
     type: str
     queue: str
+    share: str
     args: dict[str, Any]
     run_at: datetime
     created_at: datetime
@@ -50,7 +63,7 @@ class Ring:
 
     @classmethod
     def of(cls, job: Job, *, first: bool = False) -> "Ring":
-        return cls(job.id, job.type, job.queue, job.args, job.run_at, job.created_at, first)
+        return cls(job.id, job.type, job.queue, job.share, job.args, job.run_at, job.created_at, first)
 
     @property
     def description(self) -> str:
@@ -108,6 +121,8 @@ def ring(rings: list[Ring]) -> None:
             else:
                 pipe.zrem(scheduled.key, item.id)
                 pipe.sadd(Queue.redis_queues_keys, queue.key)
+                if item.first:  # it may stand further back already
+                    pipe.lrem(queue.key, 0, item.id)
                 queue.push_job_id(item.id, pipeline=pipe, at_front=item.first)
         names = sorted({item.queue for item in rings})
         for name in names:
@@ -118,14 +133,10 @@ def ring(rings: list[Ring]) -> None:
 
 
 def reorder(queue: str, ids: list[str]) -> None:
-    """Puts the queue in this order. A job that a worker takes meanwhile is rung twice, and one that is pushed meanwhile
-    waits for the relay's next look: neither does harm."""
+    """Puts these, as far as they are still there, before all others of the queue, in this order. Atomic: what workers
+    take and others push meanwhile is neither doubled nor lost."""
     client = connection()
-    key = Queue(queue, connection=client).key
-    with client.pipeline() as pipe:
-        pipe.delete(key)
-        pipe.rpush(key, *ids)
-        pipe.execute()
+    client.eval(REORDER, 1, Queue(queue, connection=client).key, *ids)
 
 
 def try_to_publish(channel: str, text: str) -> None:

@@ -18,8 +18,7 @@ log = logging.getLogger(__name__)
 
 def ring_after_commit(job: Job) -> None:
     """Notes a job that waits; the note is worth nothing unless the transaction commits."""
-    ring = doorbell.Ring.of(job, first=turns.is_first(job))
-    session.info.setdefault("ring", []).append((job, ring))
+    session.info.setdefault("ring", []).append((job, doorbell.Ring.of(job)))
 
 
 def forget_after_commit(job: Job) -> None:
@@ -35,6 +34,7 @@ def _tell(committed: Session) -> None:
     rings = [ring for job, ring in noted if inspect(job).persistent]
     if rings:
         doorbell.try_to_ring(rings)
+        doorbell.try_to_ring(turns.first_of_their_share(rings))
     for queue in sorted({queue for _, queue in forgotten}):
         ids = [job_id for job_id, its_queue in forgotten if its_queue == queue]
         try:

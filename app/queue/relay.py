@@ -59,9 +59,8 @@ def look() -> bool:
     take_back_lost()
     recurrences.fire()
     doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
-    for queue in LANES:
-        fill(queue)
-    return more
+    rung = [fill(queue) for queue in LANES]
+    return more or max(rung) > doorbell.WINDOW // 2  # the workers are quick: they shall not wait for the next look
 
 
 def _rows(statement: Select[Any]) -> list[Any]:
@@ -104,5 +103,5 @@ def fill(queue: str) -> int:
     line = [*there, *missing]
     place = {job_id: number for number, job_id in enumerate(line)}
     if any(place[job_id] > number + LATE for number, job_id in enumerate(wanted)):
-        doorbell.reorder(queue, [*wanted, *(job_id for job_id in line if job_id not in set(wanted))])
+        doorbell.reorder(queue, wanted)
     return len(missing)

@@ -4,17 +4,22 @@ at the same time."""
 
 import hashlib
 import json
+import logging
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, text
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.db import session
+from app.db import read_only, session
 from app.models import Job
 from app.models.base import UtcDateTime, now
 from app.models.job import HELD
 from app.queue import doorbell
 from app.queue.registry import JobType
+
+log = logging.getLogger(__name__)
 
 MOST_SHARES = 200  # that one look considers; the next look goes on after them
 LONGEST_SHARE = 255  # characters
@@ -55,12 +60,29 @@ def share_of(kind: JobType, args: dict[str, Any], account_id: int | None) -> dic
     return {"share": share, "at_once": kind.at_once}
 
 
-def is_first(job: Job) -> bool:
-    """Whether others of this queue would stand before the first job of a share that has nothing else there."""
-    if doorbell.backlog(job.queue) <= BACKLOG:
-        return False
-    other = select(Job.id).where(Job.status == "queued", Job.queue == job.queue, Job.share == job.share)
-    return session.scalars(other.where(Job.id != job.id).limit(1)).first() is None
+def first_of_their_share(rings: list[doorbell.Ring]) -> list[doorbell.Ring]:
+    """Those behind a backlog whose share has nothing else there: their turn is now. Called after the commit, so it asks
+    on a connection of its own."""
+    moment = now()
+    ready = [ring for ring in rings if ring.run_at <= moment and doorbell.backlog(ring.queue) > BACKLOG]
+    lines = {(ring.queue, ring.share): ring for ring in reversed(ready)}
+    if not lines:
+        return []
+    token = read_only.set(True)
+    try:
+        with session.get_bind().connect() as connection:  # type: ignore[union-attr]
+            return [replace(ring, first=True) for ring in lines.values() if _is_alone(connection, ring)]
+    except SQLAlchemyError as error:  # the job is safe; its turn comes at the relay's next look
+        log.warning("whose turn it is could not be asked: %s", error)
+        return []
+    finally:
+        read_only.reset(token)
+
+
+def _is_alone(connection: Connection, ring: doorbell.Ring) -> bool:
+    same = (Job.status == "queued", Job.queue == ring.queue, Job.share == ring.share)
+    before = or_(Job.run_at < ring.run_at, and_(Job.run_at == ring.run_at, Job.id < ring.id))
+    return connection.scalar(select(Job.id).where(*same, before).limit(1)) is None
 
 
 def next_in_line(queue: str, most: int) -> list[str]:
@@ -111,7 +133,7 @@ def _running(shares: set[str]) -> Counter[str]:
     if not shares:
         return Counter()
     held = select(Job.share, func.count()).where(Job.status.in_(HELD), Job.share.in_(shares)).group_by(Job.share)
-    return Counter(dict(session.execute(held).tuples().all()))
+    return Counter(dict(session.execute(held).all()))
 
 
 def call_next(share: str, queue: str) -> None:

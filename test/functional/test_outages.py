@@ -1,9 +1,11 @@
 """Whichever program is killed, what was accepted is done: the API goes on answering, and the work comes after it."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from copies import Copy, wait_for
+from redis import Redis
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -61,3 +63,19 @@ def test_api_accepts_while_redis_is_stopped_and_the_reminders_come_after_it(serv
     addresses = [f"/api/v1/jobs/{body['reminder_job_id']}" for _, body in answers]
     wait_for(lambda: all(is_done(server, token, address) for address in addresses), server.logs)
     assert len(list((server.folder / "var" / "mail").glob("*.eml"))) == 5
+
+
+@pytest.mark.parametrize("trouble", [{"maxmemory": "1"}, {"min-replicas-to-write": "1"}], ids=["full", "read-only"])
+def test_api_accepts_while_redis_refuses_to_write(server: Copy, token: str, trouble: dict[str, str]) -> None:
+    url = f"unix://{quote(str(server.folder / 'var' / 'redis' / 'redis.sock'))}"
+    with Redis.from_url(url) as redis:
+        [(name, value)] = trouble.items()
+        [before] = redis.config_get(name).values()
+        redis.config_set(name, value)
+        try:
+            answers = [server.ask("POST", "/api/v1/baz", {"to": 1}, token) for _ in range(5)]
+            assert [status for status, _ in answers] == [202] * 5
+        finally:
+            redis.config_set(name, before)
+    addresses = [body["links"]["self"] for _, body in answers]
+    wait_for(lambda: all(is_done(server, token, address) for address in addresses), server.logs)
