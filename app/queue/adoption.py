@@ -10,7 +10,7 @@ from rq.job import JobStatus
 from app.db import session
 from app.models import Job
 from app.models.base import now
-from app.queue import claims, registry, reports, turns
+from app.queue import claims, doorbell, registry, reports, turns
 
 
 def claim(record: RqJob, worker: str) -> claims.Claim | None:
@@ -39,7 +39,7 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
         requeued = row.status == "failed" and record.get_status(refresh=True) == JobStatus.QUEUED
         return requeued and reports.start_again(row)
     kind = _type_of(record)
-    if kind is None:
+    if kind is None or doorbell.OURS in record.meta:  # what the ledger has forgotten does not come back from Redis
         return False
     args = dict(kind.signature.bind(*record.args, **record.kwargs).arguments)
     kind.check(args)

@@ -30,6 +30,7 @@ WINDOW = 500  # jobs of one queue that Redis holds at most, give or take what on
 QUIET_SECONDS = 1.0  # how long a full queue or an unreachable Redis is left to the relay
 RESULT_SECONDS = 300  # how long RQ's tools show a finished job; the ledger keeps it for weeks
 FAILURE_SECONDS = 7 * 86400
+OURS = "accepted"  # in the `meta` of RQ's record: the ledger knows, or knew, this job
 
 REORDER = """
     local there, left, line = redis.call('LRANGE', KEYS[1], 0, -1), {}, {}
@@ -163,6 +164,7 @@ def _record(item: Ring, client: Redis, status: JobStatus) -> RqJob:
         result_ttl=RESULT_SECONDS,
         failure_ttl=FAILURE_SECONDS,
         status=status,
+        meta={OURS: True},
     )
     record.created_at = item.created_at
     return record

@@ -8,7 +8,7 @@ from rq import Queue
 from rq.job import Job as RqJob
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry
 from rq.serializers import JSONSerializer
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app.db import session
 from app.errors import NotFound
@@ -523,3 +523,14 @@ def test_job_that_runs_longer_than_its_timeout_is_a_failed_attempt(work, monkeyp
     work()
     found = row(job_id)
     assert (found.status, found.history[-1]["error"]) == ("retrying", "JobTimeoutException")
+
+
+def test_job_that_the_ledger_has_forgotten_does_not_come_back_from_redis(app, work):
+    job_id = enqueue("test_engine.record", value="x").id
+    session.commit()
+    session.execute(delete(Job).where(Job.id == job_id))
+    session.commit()
+    assert doorbell.waiting_ids("default") == [job_id]
+    work()
+    assert calls == []
+    assert Job.find(job_id) is None
