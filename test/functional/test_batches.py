@@ -21,7 +21,7 @@ def part(number: int) -> int:
     return number
 
 
-@job(max_attempts=1)
+@job(retries=0)
 def broken_part() -> None:
     raise RuntimeError
 
