@@ -21,7 +21,7 @@ from app.errors import JobFailed
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, recurrences, rescue, runner, signals
+from app.queue import doorbell, failpoints, recurrences, rescue, runner, signals
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ def make_due_ready() -> int:
         session.execute(statement.execution_options(synchronize_session=False))
         signals.tell_after_commit(*ids)
         session.commit()
+        failpoints.reach("due")
     return len(ids)
 
 

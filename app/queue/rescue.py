@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from app.db import session
 from app.errors import JobFailed
 from app.models import Job
-from app.queue import doorbell, ledger, runner
+from app.queue import doorbell, failpoints, ledger, runner
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished
     session.commit()
     if status is None:
         return None
+    failpoints.reach("taken-back")
     log.warning("%s %s: worker %s is gone in attempt %d: %s", job.type, job.id, job.worker, job.attempt, status)
     tell_redis(job, status)
     if status == "failed":

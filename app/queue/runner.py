@@ -16,7 +16,7 @@ from app.errors import AppError, JobFailed
 from app.helpers import context, monitoring
 from app.models import Job
 from app.models.base import now
-from app.queue import attempt, ledger, registry
+from app.queue import attempt, failpoints, ledger, registry
 
 log = logging.getLogger(__name__)
 TRACE_LIMIT = 20_000  # characters
@@ -61,6 +61,7 @@ def _attempt(claim: ledger.Claim) -> Outcome:
         # The job's own writes and its success are one commit.
         if not ledger.succeed(claim, result):
             raise attempt.LeaseLost
+        failpoints.reach("returned")
         session.commit()
     except attempt.Canceled:
         session.rollback()
@@ -80,6 +81,7 @@ def _attempt(claim: ledger.Claim) -> Outcome:
 def give_back(claim: ledger.Claim) -> Outcome:
     """Back to the queue, uncharged – or canceled, if that was asked for meanwhile."""
     if ledger.give_back(claim, "The worker had to stop"):
+        failpoints.reach("given-back")
         return settle(True, Outcome("queued"))
     return settle(ledger.stop(claim), Outcome("canceled"))
 
@@ -129,6 +131,7 @@ def report(job: ledger.Claim | Job, error: BaseException) -> bool:
         wait=True,
     )
     if taken:
+        failpoints.reach("alerted")
         statement = update(Job).where(Job.id == job.id, Job.attempt == job.attempt).values(reported_at=now())
         session.execute(statement.execution_options(synchronize_session=False))
         session.commit()
