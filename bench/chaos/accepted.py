@@ -59,6 +59,7 @@ class Accepted:
         }
         self.failpoints = Failpoints(Path(self.folder.name), tuple(one for one in points if one != ONLY_AT_STOPS))
         self.token = ""
+        self.statuses: Counter[int] = Counter()  # of all answers
 
     def __enter__(self) -> Self:
         self.collector.__enter__()
@@ -87,8 +88,10 @@ class Accepted:
         if task.kind == "mail":
             body: dict[str, Any] = {"text": "chaos", "due_at": rfc3339(now() + timedelta(seconds=1))}
             status, answer = self.copy.ask("POST", "/api/v1/tasks", body, self.token)
+            self.statuses[status] += 1
             return str(answer["reminder_job_id"]) if status == 201 else None
         status, answer = self.copy.ask("POST", "/api/v1/baz", {"to": task.to}, self.token)
+        self.statuses[status] += 1
         return str(answer["id"]) if status == 202 else None
 
     def processes(self, target: str) -> list[psutil.Process]:
@@ -120,7 +123,7 @@ class Accepted:
         """Every job is done, but for what the schedule has just asked for; and every failure was reported."""
         with self.engine.connect() as connection:
             unreported = (Job.status == "failed") & Job.reported_at.is_(None)
-            busy = Job.status.in_(WAITING + HELD) & ~_is_fresh()
+            busy = Job.status.in_(WAITING + HELD) & ~_is_just_scheduled()
             return connection.scalar(select(Job.id).where(busy | unreported).limit(1)) is None
 
     def facts(self, accepted: dict[str, Task]) -> Facts:
@@ -136,6 +139,7 @@ class Accepted:
         )
         found.reports = dict(Counter(job_id for job_id, _ in tokens))
         found.repeats = sum(tokens.values()) - len(tokens)
+        found.statuses = self.statuses
         found.mails = len(self.mailbox.received)
         found.mail_repeats = sum(self.mailbox.received.values()) - found.mails
         found.runs |= {job_id: Run("lost") for job_id in accepted.keys() | found.followers if job_id not in found.runs}
@@ -149,7 +153,7 @@ class Accepted:
             effects[str(uuid.UUID(str(job_id)))].append(attempt)
             if follower:
                 found.followers.add(str(uuid.UUID(str(follower))))
-        ours = Job.type.in_(("examples.count", "tasks.remind")) & (Job.status.in_(DONE) | ~_is_fresh())
+        ours = Job.type.in_(("examples.count", "tasks.remind")) & (Job.status.in_(DONE) | ~_is_just_scheduled())
         for job in connection.execution_options(yield_per=1000).execute(select(*COLUMNS).where(ours)):
             found.runs[job.id] = self._run(job, effects[job.id])
             found.orphans += job.args.get("to") == 0 and job.id not in found.followers
@@ -167,8 +171,9 @@ class Accepted:
         return Run(status, len(attempts), stale, failing=to if is_told("failing", to) else 0)
 
 
-def _is_fresh() -> Any:
-    return Job.created_at > now() - timedelta(seconds=15)
+def _is_just_scheduled() -> Any:
+    """The schedule never rests."""
+    return Job.account_id.is_(None) & (Job.created_at > now() - timedelta(seconds=15))
 
 
 GONE = ("The worker vanished", "The worker's process died")

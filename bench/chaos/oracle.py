@@ -22,6 +22,7 @@ class Measures:
 
     asked: int
     accepted: int
+    statuses: dict[int, int]  # 0: no answer
     killed: dict[str, int]  # by target
     failpoints: dict[str, int]  # by name and program
     pauses: int
@@ -69,6 +70,7 @@ def judge(
     return Measures(
         asked=len(answers),
         accepted=len(accepted),
+        statuses=facts.statuses,
         killed=Counter(hit.strike.target for hit in hits if hit.strike.action in ("kill", "blackout")),
         failpoints=Counter(f"{hit.strike.target} ({hit.program})" for hit in hits if hit.strike.action == "failpoint"),
         pauses=sum(hit.strike.action == "pause" for hit in hits),

@@ -30,6 +30,7 @@ class Facts:
     """Attempts that were cut off: the worker's pid, when the attempt began, and when the next one did."""
     reports: dict[str, int] | None = None  # alerts by job, each counted by its own id; None: it has no alerts
     repeats: int = 0  # alerts that came again under the same id
+    statuses: dict[int, int] = field(default_factory=dict)  # answers by status; 0: there was none
     mails: int | None = None  # None: it sends none
     mail_repeats: int = 0  # mails that came again under the same Message-ID
     followers: set[str] = field(default_factory=set)  # jobs that other jobs asked for in the commit of their success

@@ -76,12 +76,12 @@ def render(columns: dict[str, Measures]) -> str:
 
 
 def strikes(measures: Measures) -> str:
-    """What was killed, and at which points, how often."""
-    killed, died = (
-        ", ".join(f"{number} {name}" for name, number in sorted(found.items())) or "none"
-        for found in (measures.killed, measures.failpoints)
+    """What was killed, and at which points, how often; and how requests were answered, with 0 for not at all."""
+    found = {"kills": measures.killed, "deaths at failpoints": measures.failpoints, "answers": measures.statuses}
+    return "\n".join(
+        f"{label}: {', '.join(f'{number} × {name}' for name, number in sorted(numbers.items())) or 'none'}"
+        for label, numbers in found.items()
     )
-    return f"kills: {killed}\ndeaths at failpoints: {died}"
 
 
 def missed(measures: Measures) -> list[str]:
