@@ -122,8 +122,10 @@ def fill(queue: str) -> int:
         .order_by(Job.run_at, Job.id)
         .limit(doorbell.WINDOW)
     )
-    missing = [Ring.of(job) for job in _rows(ready) if job.id not in there]
-    if missing:
-        doorbell.ring(missing)
-        log.info("relay: rang for %d job(s) in %s", len(missing), queue)
+    missing = [job for job in _rows(ready) if job.id not in there]
+    for again in (False, True):  # one whose worker died has waited its turn: it goes before everything
+        rings = [Ring.of(job) for job in missing if (job.crashes > 0) == again]
+        if rings:
+            doorbell.ring(rings, first=again)
+            log.info("relay: rang for %d job(s) in %s", len(rings), queue)
     return len(missing)

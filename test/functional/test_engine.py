@@ -385,6 +385,18 @@ def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
     assert Queue("default", connection=redis).get_job_ids() == [first, *others]
 
 
+def test_job_of_a_vanished_worker_is_first_though_redis_was_not_told(redis):
+    first, *others = [ask("record", value=str(number)) for number in range(3)]
+    assert ledger.claim(first, "doomed")
+    session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+    doorbell.forget([first], "default")
+    assert ledger.take_back(row(first)) == "queued"
+    session.commit()  # and here the relay died
+    relay.fill("default")
+    assert Queue("default", connection=redis).get_job_ids() == [first, *others]
+
+
 def test_living_worker_keeps_its_job():
     job_id = ask("record", value="x")
     claim = ledger.claim(job_id, "alive")
