@@ -25,7 +25,7 @@ from rq.worker_registration import clean_worker_registry
 from app.db import session
 from app.models.base import now
 from app.models.job import LANES
-from app.queue import adoption, attempt, failpoints, ledger, runner
+from app.queue import adoption, attempt, doorbell, failpoints, ledger, runner
 from app.queue.watch import Report
 
 log = logging.getLogger(__name__)
@@ -140,6 +140,7 @@ class LedgerWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """Trims RQ's lists. Abandoned jobs are the relay's business: RQ would call them failed."""
         for queue in self.queues:
+            doorbell.forget_abandoned(queue.name)
             for kept in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
                 kept(queue.name, connection=self.connection, serializer=JSONSerializer).cleanup()
             clean_worker_registry(queue)

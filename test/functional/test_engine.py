@@ -1,12 +1,13 @@
 """The engine's promises, one at a time: real Redis, both databases, real workers. Under fire they are `bench/`'s."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from rq import Queue
 from rq.job import Job as RqJob
-from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy import select, update
 
@@ -341,6 +342,18 @@ def test_job_that_is_rung_twice_runs_once(redis, work):
     redis.rpush("rq:queue:default", job_id)
     work()
     assert calls == ["x"]
+
+
+def test_rq_does_not_show_a_job_as_started_for_ever(redis, work):
+    job_id = ask("record", value="x")
+    work()
+    # As if the worker had died after the ledger had the job's end, and before RQ's books had.
+    redis.hset(RqJob.key_for(job_id), "status", "started")
+    redis.persist(RqJob.key_for(job_id))
+    redis.zadd(StartedJobRegistry("default", connection=redis).key, {f"{job_id}:its-execution": time.time() - 1})
+    work()
+    assert StartedJobRegistry("default", connection=redis).get_job_ids(cleanup=False) == []
+    assert not redis.exists(RqJob.key_for(job_id))
 
 
 def test_scheduled_job_waits_for_its_moment(redis, work):
