@@ -3,6 +3,7 @@
 import logging
 
 from redis.exceptions import RedisError
+from sqlalchemy import select
 
 from app.db import session
 from app.errors import JobFailed
@@ -17,7 +18,7 @@ def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished
 
     Returns the new status, or None if the worker was not gone, or somebody else was quicker.
     """
-    status = ledger.take_back(job, at_once=at_once, cause=cause)
+    status = ledger.take_back(job, at_once=at_once, cause=cause) if at_once or _is_free(job) else None
     session.commit()
     if status is None:
         return None
@@ -27,6 +28,12 @@ def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished
     if status == "failed":
         runner.report(job, JobFailed(f"{job.type} killed its worker"))
     return status
+
+
+def _is_free(job: Job) -> bool:
+    """False while a worker that was stopped in the middle of a commit holds the row: to wait for it would hold up all
+    other jobs."""
+    return session.scalar(select(Job.id).where(Job.id == job.id).with_for_update(skip_locked=True)) is not None
 
 
 def tell_redis(job: Job, status: str) -> None:

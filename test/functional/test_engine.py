@@ -410,6 +410,22 @@ def test_job_of_a_vanished_worker_is_first_though_redis_was_not_told(redis):
     assert Queue("default", connection=redis).get_job_ids() == [first, *others]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one lock for everything
+def test_worker_stopped_in_the_middle_of_a_commit_holds_up_no_other_job():
+    stopped, lost = [ask("record", value=name) for name in ("stopped", "lost")]
+    assert ledger.claim(stopped, "stopped")
+    assert ledger.claim(lost, "lost")
+    session.execute(update(Job).values(lease_expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+    with session.get_bind().connect() as connection:
+        connection.execute(update(Job).where(Job.id == stopped).values(result=1))
+        relay.take_back_lost()
+        assert (row(stopped).status, row(lost).status) == ("running", "queued")
+        connection.rollback()
+    relay.take_back_lost()
+    assert row(stopped).status == "queued"
+
+
 def test_living_worker_keeps_its_job():
     job_id = ask("record", value="x")
     claim = ledger.claim(job_id, "alive")
