@@ -115,7 +115,7 @@ class Accepted:
 
     def restart(self, program: str) -> None:
         words = RESTARTS.get(program, ("restart", f"accepted:{program}"))
-        env = self.copy.environment()
+        env = {**self.copy.environment(), "ACCEPTED_SETUP": "false"}
         subprocess.run([sys.executable, ROOT / "run.py", "ctl", *words], env=env, check=True, capture_output=True)
         wait_for(self.copy.is_ready, self.copy.logs, PATIENCE_SECONDS)
 
