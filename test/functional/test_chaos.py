@@ -14,7 +14,7 @@ from bench.chaos.load import Answer
 from bench.chaos.oracle import Measures, judge
 from bench.chaos.system import Facts, Run
 
-SEED, SECONDS = "ember", 7  # its pause of a worker begins early: the longest of all strikes
+SEED, SECONDS = "ember", 5  # its pause of a worker begins early: the longest of all strikes
 POINTS = tuple(one for one in failpoints.POINTS if one != "alerted")  # the relay reports again after half a minute
 
 
@@ -22,7 +22,7 @@ POINTS = tuple(one for one in failpoints.POINTS if one != "alerted")  # the rela
 def test_nothing_is_lost_doubled_or_stuck_under_fire() -> None:
     strikes = plan.strikes(SEED, SECONDS, kill=6, failpoint=8, pause=1, wipe=2)
     with Accepted(points=POINTS) as accepted:
-        measures = put_under_fire(accepted, plan.tasks(SEED, SECONDS, 160), strikes)
+        measures = put_under_fire(accepted, plan.tasks(SEED, SECONDS, 120), strikes)
         said = accepted.copy.logs()
     assert sum(measures.killed.values()) >= 4, said
     assert measures.failpoints, said
