@@ -48,6 +48,13 @@ class Copy:
             **self.settings,
         }
 
+    def start_again(self) -> None:
+        """After its end, or the death of its supervisord; returns when it is ready."""
+        self.process.wait(PATIENCE_SECONDS)
+        wait_for(lambda: not self.processes(), self.logs)
+        self.process = start(self.environment(), self.output)
+        wait_for(self.is_ready, self.logs)
+
     def __enter__(self) -> Self:
         wait_for(self.is_ready, self.logs)
         return self

@@ -192,6 +192,14 @@ def forget(ids: list[str], queue: str) -> None:
         pipe.execute()
 
 
+def forget_abandoned(queue: str) -> None:
+    """Jobs that RQ calls started beyond their time: their worker died between the ledger's record of the end and RQ's.
+    One that waits again is rung for at the relay's next look."""
+    ids = StartedJobRegistry(queue, connection=connection()).get_expired_job_ids()
+    if ids:
+        forget(ids, queue)
+
+
 def has_worker(queue: str) -> bool:
     """Whether a worker that was heard of lately takes jobs from this queue."""
     keys = get_keys(Queue(queue, connection=connection()))

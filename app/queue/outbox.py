@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import session
 from app.models import Job
-from app.queue import doorbell, turns
+from app.queue import doorbell, failpoints, turns
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ def _tell(committed: Session) -> None:
     # A savepoint that was rolled back leaves its notes: only what is really in the database may ring.
     rings = [ring for job, ring in noted if inspect(job).persistent]
     if rings:
+        failpoints.reach("committed")
         doorbell.try_to_ring(rings)
         doorbell.try_to_ring(turns.first_of_their_share(rings))
     for queue in sorted({queue for _, queue in forgotten}):

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from app.db import insert_unless_there, reading, session
 from app.models import Recurrence
 from app.models.base import now
-from app.queue import registry
+from app.queue import failpoints, registry
 from app.queue.client import enqueue
 
 
@@ -52,6 +52,7 @@ def fire() -> int:
             _write_down(line, moment, new=row is None)
         elif row[1] <= moment and _take(line, row[1], moment):
             enqueue(line.name)
+            failpoints.reach("fired")
             session.commit()
             fired += 1
     return fired

@@ -18,7 +18,7 @@ from app.db import reading, session
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD, LANES
-from app.queue import doorbell, recurrences, reports, rescue, signals, turns
+from app.queue import doorbell, failpoints, recurrences, reports, rescue, signals, turns
 from app.queue.doorbell import Ring
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ def make_due_ready() -> int:
         session.execute(statement.execution_options(synchronize_session=False))
         signals.tell_after_commit(*ids)
         session.commit()
+        failpoints.reach("due")
     return len(ids)
 
 

@@ -25,7 +25,7 @@ from app.helpers import monitoring
 from app.models import Job
 from app.models.base import now, rfc3339
 from app.models.job import UNREPORTED
-from app.queue import ledger
+from app.queue import failpoints, ledger
 from app.queue.claims import Claim
 from app.queue.client import enqueue
 
@@ -219,6 +219,7 @@ def _token_of(failures: list[Failure]) -> str:
 
 def _note(failures: list[Failure]) -> None:
     """One UPDATE. A job that was tried again meanwhile has another number of attempts, or has not failed now."""
+    failpoints.reach("alerted")
     ids: dict[int, list[str]] = {}  # by attempt: pairs by the thousand would be too deep for PostgreSQL
     for failure in failures:
         ids.setdefault(failure.attempt, []).append(failure.job_id)

@@ -3,10 +3,11 @@
 import logging
 
 from redis.exceptions import RedisError
+from sqlalchemy import select
 
 from app.db import session
 from app.models import Job
-from app.queue import doorbell, ledger
+from app.queue import doorbell, failpoints, ledger
 
 log = logging.getLogger(__name__)
 
@@ -16,13 +17,20 @@ def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished
 
     Returns the new status, or None if the worker was not gone, or somebody else was quicker.
     """
-    status = ledger.take_back(job, at_once=at_once, cause=cause)
+    status = ledger.take_back(job, at_once=at_once, cause=cause) if at_once or _is_free(job) else None
     session.commit()
     if status is None:
         return None
+    failpoints.reach("taken-back")
     log.warning("%s %s: worker %s is gone in attempt %d: %s", job.type, job.id, job.worker, job.attempt, status)
     tell_redis(job, status)
     return status
+
+
+def _is_free(job: Job) -> bool:
+    """False while a worker that was stopped in the middle of a commit holds the row: to wait for it would hold up all
+    other jobs."""
+    return session.scalar(select(Job.id).where(Job.id == job.id).with_for_update(skip_locked=True)) is not None
 
 
 def tell_redis(job: Job, status: str) -> None:

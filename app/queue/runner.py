@@ -12,7 +12,7 @@ from app.db import session
 from app.errors import AppError, JobFailed
 from app.helpers import context
 from app.models.base import now
-from app.queue import attempt, claims, ledger, registry, reports
+from app.queue import attempt, claims, failpoints, ledger, registry, reports
 
 log = logging.getLogger(__name__)
 TRACE_LIMIT = 20_000  # characters
@@ -56,6 +56,7 @@ def _attempt(claim: claims.Claim) -> Outcome:
         # The job's own writes and its success are one commit.
         if not ledger.succeed(claim, result):
             raise attempt.LeaseLost
+        failpoints.reach("returned")
         session.commit()
     except attempt.Canceled:
         session.rollback()
@@ -75,6 +76,7 @@ def _attempt(claim: claims.Claim) -> Outcome:
 def give_back(claim: claims.Claim) -> Outcome:
     """Back to the queue, uncharged – or canceled, if that was asked for meanwhile."""
     if ledger.give_back(claim, "The worker had to stop"):
+        failpoints.reach("given-back")
         return settle(True, Outcome("queued"))
     return settle(ledger.stop(claim), Outcome("canceled"))
 

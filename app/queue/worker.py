@@ -25,7 +25,7 @@ from rq.worker_registration import clean_worker_registry
 from app.db import session
 from app.models.base import now
 from app.models.job import LANES
-from app.queue import adoption, attempt, claims, ledger, runner, turns
+from app.queue import adoption, attempt, claims, doorbell, failpoints, ledger, runner, turns
 from app.queue.watch import Report
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class LedgerJob(RqJob):
         """Runs the attempt and puts its outcome in RQ's words: a result, a `Retry`, or an exception."""
         assert self.claim is not None
         self.outcome = outcome = runner.run(self.claim)
+        failpoints.reach("finished")
         if outcome.status == "retrying":
             return Retry(max=1_000_000, interval=max(1, round(outcome.retry_seconds)))  # the ledger counts, not RQ
         if isinstance(outcome.error, Exception):
@@ -88,11 +89,14 @@ class LedgerWorker(SimpleWorker):
 
     def execute_job(self, job: LedgerJob, queue: Queue) -> None:
         """Claims what was popped; a job that is not to be had (rung twice, canceled) costs nothing more."""
+        failpoints.reach("popped")
         claim = adoption.claim(job, self.name)
         if claim is None:
             return
+        failpoints.reach("claimed")
         job.claim = claim
         self.report(claim)
+        failpoints.reach("begun")
         try:
             execution = self.prepare_execution(job)
             self.perform_job(job, queue, execution)
@@ -138,6 +142,7 @@ class LedgerWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """Trims RQ's lists. Abandoned jobs are the relay's business: RQ would call them failed."""
         for queue in self.queues:
+            doorbell.forget_abandoned(queue.name)
             for kept in (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry):
                 kept(queue.name, connection=self.connection, serializer=JSONSerializer).cleanup()
             clean_worker_registry(queue)

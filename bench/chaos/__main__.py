@@ -1,7 +1,7 @@
 """Accepted under fire, and plain RQ beside it: what is lost, doubled, stuck, and how long it takes to come back.
 
     .venv/bin/python bench/chaos --quick
-    .venv/bin/python bench/chaos --jobs 50000 --kills 1000 --seconds 1800 --database postgresql
+    .venv/bin/python bench/chaos --jobs 50000 --kills 1000 --seconds 1800 --workers 6 --database postgresql
 
 Starts servers of its own on free ports, under /tmp, and removes them again.
 """
@@ -26,27 +26,30 @@ from bench.chaos.accepted import Accepted
 from bench.chaos.harness import put_under_fire
 from bench.chaos.plain_rq import PlainRq
 
-QUICK = {"jobs": 800, "kills": 15, "pauses": 1, "wipes": 3, "seconds": 20}
+QUICK = {"jobs": 800, "kills": 12, "failpoints": 8, "pauses": 1, "wipes": 3, "seconds": 20}
 
 
 def main() -> int:
     options = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server stays behind
-    strikes = plan.strikes(options.seed, options.seconds, options.kills, options.pauses, options.wipes)
+    numbers = {action: getattr(options, f"{action}s") for action in plan.TARGETS}
+    strikes = plan.strikes(options.seed, options.seconds, **numbers)
     tasks = plan.tasks(options.seed, options.seconds, options.jobs)
     print(f"seed {options.seed}", file=sys.stderr)
     columns = {}
-    with database(options.database) as url, Accepted(url) as accepted:
-        columns[accepted.name] = put_under_fire(accepted, tasks, strikes, progress(options), log(options, "accepted"))
+    say = progress(options)
+    with database(options.database) as url, Accepted(url, options.workers) as accepted:
+        where = log(options, f"accepted-{options.database}")
+        columns[accepted.name] = put_under_fire(accepted, tasks, strikes, options.restarts, say, where)
     if options.baseline:
-        with PlainRq() as plain:
-            columns[plain.name] = put_under_fire(plain, tasks, strikes, progress(options), log(options, "plain-rq"))
+        with PlainRq(options.workers) as plain:
+            columns[plain.name] = put_under_fire(plain, tasks, strikes, 0, say, log(options, "plain-rq"))
     missed = table.missed(columns["Accepted"])
     if options.json:
         measures = {name: column.to_dict() for name, column in columns.items()}
         print(json.dumps({"options": vars(options), "measures": measures, "missed": missed}, indent=2))
     else:
-        print(table.render(columns))
+        print(f"{table.render(columns)}\n\n{table.strikes(columns['Accepted'])}")
         print(f"\nmissed: {', '.join(missed)}" if missed else "\nevery mark is met")
     return 1 if missed else 0
 
@@ -56,8 +59,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"a minute or so: {QUICK}, no baseline")
     parser.add_argument("--jobs", type=int, default=6000, help="how many requests, at a constant rate")
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--failpoints", type=int, default=40, help="deaths at named points of the engine")
+    parser.add_argument("--blackouts", type=int, default=0, help="kills of supervisord, and so of everything")
+    parser.add_argument("--restarts", type=int, default=0, help="rolling, in good order, after the fire")
     parser.add_argument("--pauses", type=int, default=10, help="of workers past their lease, of others for less")
     parser.add_argument("--wipes", type=int, default=10, help="FLUSHALL; plain RQ is spared")
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=150, help="how long load and strikes last")
     parser.add_argument("--seed", default="", help="the same seed makes the same plan; any word, random if left out")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")

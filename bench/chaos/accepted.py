@@ -1,5 +1,9 @@
-"""Accepted itself under fire: a copy of the whole server, a Honeybadger of our own, and the database to look into."""
+"""Accepted itself under fire: a copy of the whole server, a Honeybadger and a mail server of our own, and the database
+to look into."""
 
+import subprocess
+import sys
+import tempfile
 import uuid
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
@@ -10,47 +14,63 @@ from urllib.parse import quote
 import psutil
 import redis
 from collector import Collector
-from copies import Copy
-from sqlalchemy import Engine, create_engine, select, text
+from copies import PATIENCE_SECONDS, Copy, wait_for
+from sqlalchemy import Connection, Engine, Row, create_engine, select, text
 from sqlalchemy.orm import Session
 
 from app.config import ROOT
 from app.models import Job
 from app.models.base import now, rfc3339
-from app.models.job import DONE
-from bench.chaos.plan import Task
-from bench.chaos.system import Facts, Run
+from app.models.job import DONE, HELD, WAITING
+from app.queue.failpoints import POINTS
+from bench.chaos.failpoints import Failpoints
+from bench.chaos.mailbox import Mailbox
+from bench.chaos.plan import Task, is_told
+from bench.chaos.system import Facts, Run, of_workers
 
 INSIDE = Path(__file__).parent / "inside"
 CRASHED = "job-crashed"
+ONLY_AT_STOPS = "given-back"  # the point that only a worker reaches which has to stop
+RESTARTS = {"main": ("restart", "accepted:main")}  # how a deploy restarts a program, where it is not by its own name
+COLUMNS = (Job.id, Job.type, Job.status, Job.args, Job.attempt, Job.error)
 
 
 class Accepted:
     name = "Accepted"
-    targets: tuple[str, ...] = ("worker", "redis", "main", "relay")
+    targets: tuple[str, ...] = ("worker", "child", "redis", "main", "relay", "supervisord", "failpoint")
     can_be_wiped = True
 
-    def __init__(self, database_url: str = "", workers: int = 2):
-        self.collector = Collector()
-        self.copy = Copy(
-            APP_ENV="development",
-            PYTHONPATH=f"{INSIDE}:{ROOT}",
-            WORKERS=str(workers),
-            RATE_LIMIT="off",
-            LOG_LEVEL="INFO",
-            HONEYBADGER_API_KEY="for the harness only",
-            HONEYBADGER_ENDPOINT=self.collector.url,
+    def __init__(self, database_url: str = "", workers: int = 2, points: tuple[str, ...] = POINTS):
+        self.collector, self.mailbox = Collector(), Mailbox()
+        self.programs = (*(f"worker-{number}" for number in range(workers)), "relay", "main")
+        self.database_url = database_url
+        self.folder = tempfile.TemporaryDirectory(prefix="accepted-failpoints-")
+        self.settings = {
+            "APP_ENV": "development",
+            "PYTHONPATH": f"{INSIDE}:{ROOT}",
+            "WORKERS": str(workers),
+            "RATE_LIMIT": "off",
+            "LOG_LEVEL": "INFO",
+            "HONEYBADGER_API_KEY": "for the harness only",
+            "HONEYBADGER_ENDPOINT": self.collector.url,
+            "SMTP_URL": self.mailbox.url,
+            "ACCEPTED_FAILPOINTS": self.folder.name,
             **({"DATABASE_URL": database_url} if database_url else {}),
-        )
-        self.data = self.copy.folder / "var"
-        self.engine: Engine = create_engine(database_url or f"sqlite:///{self.data / 'accepted.db'}")
+        }
+        self.failpoints = Failpoints(Path(self.folder.name), tuple(one for one in points if one != ONLY_AT_STOPS))
         self.token = ""
+        self.statuses: Counter[int] = Counter()  # of all answers
 
     def __enter__(self) -> Self:
         self.collector.__enter__()
+        self.mailbox.__enter__()
+        self.copy = Copy(**self.settings)
         self.copy.__enter__()
+        self.data = self.copy.folder / "var"
+        self.engine: Engine = create_engine(self.database_url or f"sqlite:///{self.data / 'accepted.db'}")
         with self.engine.begin() as connection:
-            connection.execute(text("CREATE TABLE chaos_effects (job_id VARCHAR(36), attempt INTEGER)"))
+            columns = "job_id VARCHAR(36), attempt INTEGER, follower VARCHAR(36)"
+            connection.execute(text(f"CREATE TABLE chaos_effects ({columns})"))
         body = {"email": "chaos@example.com", "password": "correct horse battery"}
         status, made = self.copy.ask("POST", "/api/v1/user", body)
         assert status == 201, (status, made)
@@ -60,21 +80,27 @@ class Accepted:
     def __exit__(self, *error: object) -> None:
         self.engine.dispose()
         self.copy.__exit__(*error)
+        self.mailbox.__exit__(*error)
         self.collector.__exit__(*error)
+        self.folder.cleanup()
 
     def post(self, task: Task) -> str | None:
         if task.kind == "mail":
             body: dict[str, Any] = {"text": "chaos", "due_at": rfc3339(now() + timedelta(seconds=1))}
             status, answer = self.copy.ask("POST", "/api/v1/tasks", body, self.token)
+            self.statuses[status] += 1
             return str(answer["reminder_job_id"]) if status == 201 else None
         status, answer = self.copy.ask("POST", "/api/v1/baz", {"to": task.to}, self.token)
+        self.statuses[status] += 1
         return str(answer["id"]) if status == 202 else None
 
-    def processes(self, program: str) -> list[psutil.Process]:
-        return self.copy.processes(program)
+    def processes(self, target: str) -> list[psutil.Process]:
+        if target in ("worker", "child"):
+            return of_workers(self.copy.processes("worker"), target)
+        return self.copy.processes(target)
 
     def pid_of(self, process: psutil.Process) -> int:
-        """A worker is a parent and its child; by the child's number it signs its attempts."""
+        """By its child's number a worker signs its attempts."""
         return (process.children() or [process])[0].pid
 
     def wipe(self) -> None:
@@ -82,41 +108,83 @@ class Accepted:
         with redis.Redis.from_url(url, socket_timeout=1) as client:
             client.flushall()
 
+    def black_out(self) -> None:
+        for process in self.copy.processes("supervisord"):
+            process.kill()
+        self.copy.start_again()
+
+    def restart(self, program: str) -> None:
+        words = RESTARTS.get(program, ("restart", f"accepted:{program}"))
+        env = {**self.copy.environment(), "ACCEPTED_SETUP": "false"}
+        subprocess.run([sys.executable, ROOT / "run.py", "ctl", *words], env=env, check=True, capture_output=True)
+        wait_for(self.copy.is_ready, self.copy.logs, PATIENCE_SECONDS)
+
     def is_settled(self, accepted: set[str]) -> bool:
-        """Every job is done, and every failure was reported."""
-        with Session(self.engine) as session:
-            open_jobs = select(Job.id).where(
-                Job.status.not_in(DONE) | ((Job.status == "failed") & Job.reported_at.is_(None))
-            )
-            return session.scalars(open_jobs.limit(1)).first() is None
+        """Every job is done, but for what the schedule has just asked for."""
+        return self._has_none(Job.status.in_(WAITING + HELD) & ~_is_just_scheduled())
+
+    def is_told(self) -> bool:
+        return self._has_none((Job.status == "failed") & Job.reported_at.is_(None))
+
+    def _has_none(self, condition: Any) -> bool:
+        with self.engine.connect() as connection:
+            return connection.scalar(select(Job.id).where(condition).limit(1)) is None
 
     def facts(self, accepted: dict[str, Task]) -> Facts:
+        with self.engine.connect() as connection:
+            found = self._runs(connection)
         with Session(self.engine) as session:
-            jobs = list(session.scalars(select(Job).where(Job.type.in_(("examples.count", "tasks.remind")))))
-            effects: dict[str, list[int]] = defaultdict(list)
-            for job_id, attempt in session.execute(text("SELECT job_id, attempt FROM chaos_effects")):
-                effects[str(uuid.UUID(str(job_id)))].append(attempt)
-            mails = {path.name.split("-")[1] for path in (self.data / "mail").glob("task-*.eml")}
-            found = Facts(runs={job.id: self._run(job, effects[job.id], mails) for job in jobs})
-            found.restarts = [cut for job in jobs for cut in _cuts(job)]
-        tokens = Counter(
-            (notice.context["job_id"], notice.error["token"])
-            for notice in list(self.collector.received)
-            if notice.context.get("job_id")
-        )
-        found.reports = dict(Counter(job_id for job_id, _ in tokens))
-        found.repeats = sum(tokens.values()) - len(tokens)
-        found.runs |= {job_id: Run("lost") for job_id in accepted if job_id not in found.runs}
+            crashed = session.scalars(select(Job).where(Job.crashes > 0).execution_options(yield_per=100))
+            found.restarts = [cut for job in crashed for cut in _cuts(job)]
+        self._read_alerts(found)
+        found.statuses = self.statuses
+        found.mails = len(self.mailbox.received)
+        found.mail_repeats = sum(self.mailbox.received.values()) - found.mails
+        found.runs |= {job_id: Run("lost") for job_id in accepted.keys() | found.followers if job_id not in found.runs}
         return found
 
-    def _run(self, job: Job, attempts: list[int], mails: set[str]) -> Run:
+    def _read_alerts(self, found: Facts) -> None:
+        """An alert names its job or, in a storm, counts its jobs and names the first of them. One that comes again has
+        the same token."""
+        alerts: dict[str, list[str]] = {}
+        for notice in list(self.collector.received):
+            token, context = notice.error["token"], notice.context
+            named = [context["job_id"]] if context.get("job_id") else context.get("job_ids", [])
+            found.repeats += token in alerts
+            if named and token not in alerts:
+                found.counted += context.get("count", 1) - len(named)
+            alerts[token] = named
+        found.reports = dict(Counter(job_id for named in alerts.values() for job_id in named))
+
+    def _runs(self, connection: Connection) -> Facts:
+        """Row by row: there may be a hundred thousand."""
+        found = Facts()
+        effects: dict[str, list[int]] = defaultdict(list)
+        for job_id, attempt, follower in connection.execute(text("SELECT * FROM chaos_effects")):
+            effects[str(uuid.UUID(str(job_id)))].append(attempt)
+            if follower:
+                found.followers.add(str(uuid.UUID(str(follower))))
+        ours = Job.type.in_(("examples.count", "tasks.remind")) & (Job.status.in_(DONE) | ~_is_just_scheduled())
+        for job in connection.execution_options(yield_per=1000).execute(select(*COLUMNS).where(ours)):
+            found.runs[job.id] = self._run(job, effects[job.id])
+            found.orphans += job.args.get("to") == 0 and job.id not in found.followers
+        return found
+
+    def _run(self, job: Row[Any], attempts: list[int]) -> Run:
         status = job.status if job.status in DONE else "pending"
         if job.status == "failed" and str((job.error or {}).get("type")).endswith(CRASHED):
             status = "parked"
         if job.type == "tasks.remind":
-            return Run(status, int(str(job.args["task_id"]) in mails))
+            key = f"task-{job.args['task_id']}-{job.args['due_at'].replace(':', '')}"  # as in app/workers/tasks.py
+            return Run(status, int(self.mailbox.received[key] > 0), is_mail=True)
         stale = sum(attempt != job.attempt for attempt in attempts)
-        return Run(status, len(attempts), stale, failing=job.args["to"] >= 900)
+        to = job.args.get("to", 0)
+        return Run(status, len(attempts), stale, failing=to if is_told("failing", to) else 0)
+
+
+def _is_just_scheduled() -> Any:
+    """The schedule never rests."""
+    return Job.account_id.is_(None) & (Job.created_at > now() - timedelta(seconds=15))
 
 
 GONE = ("The worker vanished", "The worker's process died")

@@ -1,4 +1,4 @@
-"""Kills, pauses and wipes by the plan, and notes what was really hit, and when."""
+"""Strikes by the plan, and notes what was really hit, and when."""
 
 import signal
 import threading
@@ -12,14 +12,15 @@ from redis.exceptions import RedisError
 from bench.chaos.plan import Strike
 from bench.chaos.system import System
 
-PATIENCE_SECONDS = 5  # for a target that is down already
+PATIENCE_SECONDS = 5  # for a target that is down already, and for the last armed points to be reached
 
 
 @dataclass(frozen=True)
 class Hit:
     strike: Strike
     moment: datetime
-    pid: int  # 0: a wipe
+    pid: int = 0  # of the process, of a worker its child's
+    program: str = ""  # that died at a failpoint
 
 
 class Injector:
@@ -51,36 +52,61 @@ class Injector:
             deadline = time.monotonic() + PATIENCE_SECONDS
             while not self._hit(strike) and time.monotonic() < deadline:
                 time.sleep(0.05)
+        points = self.system.failpoints
+        if points is not None:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while points.is_armed and time.monotonic() < deadline:
+                time.sleep(0.05)
+            points.disarm()
 
     def _hit(self, strike: Strike) -> bool:
         """False if there is nothing to hit at the moment."""
         try:
+            if strike.action == "failpoint":
+                return self.system.failpoints is not None and self.system.failpoints.arm_one(strike.pick)
+            if strike.action in ("kill", "pause"):
+                return self._hit_process(strike)
+            moment = datetime.now(UTC)
             if strike.action == "wipe":
                 self.system.wipe()
-                self.hits.append(Hit(strike, datetime.now(UTC), 0))
-                return True
-            there = self.system.processes(strike.target)
-            if not there:
-                return False
-            process = there[int(strike.pick * len(there))]
-            pid = self.system.pid_of(process)
-            if strike.action == "kill":
-                process.kill()
             else:
-                process.suspend()
-                self._resume_later(process, strike.seconds)
-            self.hits.append(Hit(strike, datetime.now(UTC), pid))
+                self.system.black_out()
+            self.hits.append(Hit(strike, moment))
             return True
         except (psutil.Error, RedisError):
             return False
 
-    def _resume_later(self, process: psutil.Process, seconds: float) -> None:
+    def _hit_process(self, strike: Strike) -> bool:
+        there = self.system.processes(strike.target)
+        if not there:
+            return False
+        process = there[int(strike.pick * len(there))]
+        pid = self.system.pid_of(process)
+        if strike.action == "kill":
+            process.kill()
+        else:
+            # A worker is paused whole, as with its machine: else one half of it would go on for the other.
+            both = [process, *process.children()] if strike.target == "worker" else [process]
+            for one in both:
+                one.suspend()
+            self._resume_later(both, strike.seconds)
+        self.hits.append(Hit(strike, datetime.now(UTC), pid))
+        return True
+
+    def _resume_later(self, processes: list[psutil.Process], seconds: float) -> None:
         def resume() -> None:
-            try:
-                process.send_signal(signal.SIGCONT)
-            except psutil.Error:
-                pass  # killed meanwhile
+            for process in reversed(processes):  # the child first: it still believes that the job is its own
+                try:
+                    process.send_signal(signal.SIGCONT)
+                except psutil.Error:
+                    pass  # killed meanwhile
 
         timer = threading.Timer(seconds, resume)
         self._timers.append(timer)
         timer.start()
+
+
+def deaths(system: System) -> list[Hit]:
+    """Who died at a failpoint so far."""
+    found = system.failpoints.deaths() if system.failpoints is not None else []
+    return [Hit(Strike(0, "failpoint", one.point, 0), one.moment, one.pid, one.program) for one in found]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bench.chaos.plan import Task
 from bench.chaos.system import System
 
-CLIENTS = 16
+CLIENTS = 256  # so many requests may hang at once, on a server that is paused, before the rate falls
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,16 @@ class Load:
     def __init__(self, system: System, tasks: list[Task]):
         self.system, self.tasks = system, tasks
         self.answers: list[Answer] = []
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         self._began = time.monotonic()
         self._thread.start()
+
+    def stop(self) -> None:
+        """What was not asked for yet will not be."""
+        self._stopped = True
 
     def join(self) -> None:
         self._thread.join()
@@ -44,6 +49,8 @@ class Load:
         with ThreadPoolExecutor(CLIENTS) as clients:
             for task in self.tasks:
                 time.sleep(max(0.0, self._began + task.at - time.monotonic()))
+                if self._stopped:
+                    return
                 clients.submit(self._ask, task)
 
     def _ask(self, task: Task) -> None:

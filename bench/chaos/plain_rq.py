@@ -24,7 +24,7 @@ from app.commands.lifeline import die_with_parent
 from app.config import ROOT
 from bench.chaos.plain_rq_job import DATABASE, TABLES, count
 from bench.chaos.plan import Task
-from bench.chaos.system import Facts, Run
+from bench.chaos.system import Facts, Run, of_workers
 
 LANES = ("high", "default", "low")
 CONFIG = """\
@@ -53,8 +53,10 @@ PROGRAMS = {"redis": "-server", "worker": "rq.cli worker"}
 
 class PlainRq:
     name = "plain RQ"
-    targets: tuple[str, ...] = ("worker", "redis")
+    targets: tuple[str, ...] = ("worker", "child", "redis")
     can_be_wiped = False  # its jobs are nowhere else
+    failpoints = None
+    programs = ()
 
     def __init__(self, workers: int = 2):
         binary = redis_binary()
@@ -115,7 +117,12 @@ class PlainRq:
     def pid_of(self, process: psutil.Process) -> int:
         return process.pid
 
-    def processes(self, program: str) -> list[psutil.Process]:
+    def processes(self, target: str) -> list[psutil.Process]:
+        if target in ("worker", "child"):
+            return of_workers(self._processes("worker"), target)
+        return self._processes(target)
+
+    def _processes(self, program: str) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if self._owns(process, PROGRAMS.get(program, ""))]
 
     def _owns(self, process: psutil.Process, pattern: str) -> bool:
@@ -130,8 +137,17 @@ class PlainRq:
     def wipe(self) -> None:
         raise NotImplementedError
 
+    def black_out(self) -> None:
+        raise NotImplementedError
+
+    def restart(self, program: str) -> None:
+        raise NotImplementedError
+
     def is_settled(self, accepted: set[str]) -> bool:
         return accepted <= set(self._effects())
+
+    def is_told(self) -> bool:
+        return True
 
     def facts(self, accepted: dict[str, Task]) -> Facts:
         effects = self._effects()

@@ -1,12 +1,13 @@
 """The engine's promises, one at a time: real Redis, both databases, real workers. Under fire they are `bench/`'s."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from rq import Queue
 from rq.job import Job as RqJob
-from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy import delete, select, update
 
@@ -393,6 +394,18 @@ def test_job_that_is_rung_twice_runs_once(redis, work):
     assert calls == ["x"]
 
 
+def test_rq_does_not_show_a_job_as_started_for_ever(redis, work):
+    job_id = ask("record", value="x")
+    work()
+    # As if the worker had died after the ledger had the job's end, and before RQ's books had.
+    redis.hset(RqJob.key_for(job_id), "status", "started")
+    redis.persist(RqJob.key_for(job_id))
+    redis.zadd(StartedJobRegistry("default", connection=redis).key, {f"{job_id}:its-execution": time.time() - 1})
+    work()
+    assert StartedJobRegistry("default", connection=redis).get_job_ids(cleanup=False) == []
+    assert not redis.exists(RqJob.key_for(job_id))
+
+
 def test_scheduled_job_waits_for_its_moment(redis, work):
     job_id = ask("record", value="later", in_=timedelta(hours=1))
     assert (row(job_id).status, job_id in ScheduledJobRegistry("default", connection=redis).get_job_ids()) == (
@@ -433,6 +446,34 @@ def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
     redis.flushall()
     relay.fill("default")
     assert Queue("default", connection=redis).get_job_ids() == [first, *others]
+
+
+def test_job_of_a_vanished_worker_is_first_though_redis_was_not_told(redis):
+    first, *others = [ask("record", value=str(number)) for number in range(3)]
+    assert claims.claim(first, "doomed")
+    session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+    doorbell.forget([first], "default")
+    assert ledger.take_back(row(first)) == "queued"
+    session.commit()  # and here the relay died
+    relay.fill("default")
+    assert Queue("default", connection=redis).get_job_ids() == [first, *others]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one lock for everything
+def test_worker_stopped_in_the_middle_of_a_commit_holds_up_no_other_job():
+    stopped, lost = [ask("record", value=name) for name in ("stopped", "lost")]
+    assert claims.claim(stopped, "stopped")
+    assert claims.claim(lost, "lost")
+    session.execute(update(Job).values(lease_expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+    with session.get_bind().connect() as connection:
+        connection.execute(update(Job).where(Job.id == stopped).values(result=1))
+        relay.take_back_lost()
+        assert (row(stopped).status, row(lost).status) == ("running", "queued")
+        connection.rollback()
+    relay.take_back_lost()
+    assert row(stopped).status == "queued"
 
 
 def test_living_worker_keeps_its_job():
