@@ -28,7 +28,6 @@ BATCH = 500
 LAST_WORD_SECONDS = 2  # for an alert that is on its way; else it is repeated
 ALIVE_KEY = "accepted:relay"  # in Redis, while some relay looks
 ALIVE_SECONDS = 10
-LATE = 2  # places behind its turn that a job may stand in Redis
 
 
 def run() -> int:
@@ -101,8 +100,6 @@ def fill(queue: str) -> int:
         jobs = {job.id: job for job in _rows(select(Job).where(Job.id.in_(missing)))}
         doorbell.ring([Ring.of(jobs[job_id]) for job_id in missing if job_id in jobs])
         log.info("relay: rang for %d job(s) in %s", len(missing), queue)
-    line = [*there, *missing]
-    place = {job_id: number for number, job_id in enumerate(line)}
-    if any(place[job_id] > number + LATE for number, job_id in enumerate(wanted)):
+    if [*there, *missing][: len(wanted)] != wanted:
         doorbell.reorder(queue, wanted)
     return len(missing)

@@ -364,10 +364,10 @@ def test_largest_batch_is_noted_in_one_go(collector, queries):
     left = session.execute(select(Job.__table__).where(UNREPORTED)).mappings().one()
     born = {**left, "status": "queued", "attempt": 0, "finished_at": None, "expires_at": None, "batch_id": None}
     session.execute(insert(Job.__table__), [born | {"id": new_id()} for _ in range(reports.BATCH)])
-    them = update(Job).where(Job.id > left["id"])  # by the moves that the database allows
-    session.execute(them.values(status="running", attempt=1, lease_expires_at=now()))
+    claim, fail_all = (update(Job).where(Job.status == status) for status in ("queued", "running"))
+    session.execute(claim.values(status="running", attempt=1, lease_expires_at=now()))
     failed_at = left["finished_at"] - OVER
-    session.execute(them.values(status="failed", lease_expires_at=None, finished_at=failed_at))
+    session.execute(fail_all.values(status="failed", lease_expires_at=None, finished_at=failed_at))
     session.commit()
     queries.clear()
     reports.tell_the_rest()
