@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db import reading, session
 from app.models import Job
 from app.models.base import now
-from app.models.job import HELD, LANES
+from app.models.job import LANES
 from app.queue import doorbell, failpoints, recurrences, reports, rescue, signals, turns
 from app.queue.doorbell import Ring
 
@@ -55,7 +55,7 @@ def run() -> int:
 def look() -> bool:
     """One look at everything. True if there is more to do at once."""
     more = make_due_ready() == BATCH
-    take_back_lost()
+    rescue.take_back_lost()
     recurrences.fire()
     doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
     rung = [fill(queue) for queue in LANES]
@@ -81,12 +81,6 @@ def make_due_ready() -> int:
         session.commit()
         failpoints.reach("due")
     return len(ids)
-
-
-def take_back_lost() -> None:
-    """Jobs of workers that fell silent go back to their queue, or are parked after the third time."""
-    for job in _rows(select(Job).where(Job.status.in_(HELD), Job.lease_expires_at <= now()).limit(BATCH)):
-        rescue.rescue(job)
 
 
 def fill(queue: str) -> int:

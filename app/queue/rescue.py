@@ -5,11 +5,26 @@ import logging
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from app.db import session
+from app.db import reading, session
 from app.models import Job
+from app.models.base import now
+from app.models.job import HELD
 from app.queue import doorbell, failpoints, ledger
 
 log = logging.getLogger(__name__)
+
+BATCH = 500
+
+
+def take_back_lost() -> None:
+    """Jobs of workers that fell silent. The relay sees to it twice a second; and every worker's parent now and then, in
+    case that the relay is dead, too."""
+    with reading():
+        lost = select(Job).where(Job.status.in_(HELD), Job.lease_expires_at <= now()).limit(BATCH)
+        jobs = list(session.scalars(lost))
+        session.expunge_all()
+    for job in jobs:
+        rescue(job)
 
 
 def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished") -> str | None:

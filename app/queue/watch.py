@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.5  # a quarter of a lease
 LOOK_SECONDS = 0.25
+RESCUE_SECONDS = 2.0  # between two looks for jobs of other workers, which are the relay's business first
 OVERTIME_SECONDS = 15  # beyond its timeout a job is stuck where no exception reaches it
 CANCEL_SECONDS = 30  # a canceled job may take this long to its next checkpoint
 LAST_WORD_SECONDS = 6  # after SIGTERM; the child's own grace is shorter, supervisord's patience longer
@@ -59,7 +60,7 @@ class Watch:
         self.unread = b""
         self.held: Held | None = None
         self.stop_at: float | None = None  # when patience with a child that has to go is over
-        self.started_at = self.beat_at = 0.0
+        self.started_at = self.beat_at = self.rescue_at = 0.0
         self.quick_deaths = 0
 
     def run(self) -> int:
@@ -111,13 +112,17 @@ class Watch:
         moment = time.monotonic()
         if self.stop_at is not None and moment > self.stop_at:
             self._kill()
-        elif self.held is not None:
-            try:
+            return
+        try:
+            if self.held is not None:
                 self._check(self.held, moment)
-            except DBAPIError as error:
-                log.warning("heartbeat of %s failed: %s", self.held.id, error)
-            finally:
-                session.remove()
+            if moment > self.rescue_at:
+                self.rescue_at = moment + RESCUE_SECONDS
+                rescue.take_back_lost()
+        except DBAPIError as error:
+            log.warning("the database is away: %s", error)
+        finally:
+            session.remove()
 
     def _read(self) -> bool:
         """Takes in what the child has told; False at its end."""

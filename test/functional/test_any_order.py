@@ -11,7 +11,7 @@ from app.db import session
 from app.models import Job
 from app.models.base import now
 from app.models.job import DONE, HELD, LANES, WAITING
-from app.queue import claims, doorbell, enqueue, ledger, registry, relay, runner
+from app.queue import claims, doorbell, enqueue, ledger, registry, relay, rescue, runner
 
 LONG_AGO = now().replace(year=2020)
 
@@ -132,7 +132,7 @@ class Engine(RuleBasedStateMachine):
         session.execute(expired.execution_options(synchronize_session=False))
         session.commit()
         before, crashes = self.row(job_id).status, self.row(job_id).crashes
-        relay.take_back_lost()
+        rescue.take_back_lost()
         parked = "failed" if crashes + 1 >= ledger.MOST_CRASHES else "queued"
         assert self.row(job_id).status == {"running": parked, "canceling": "canceled"}.get(before, before)
 

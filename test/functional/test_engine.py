@@ -15,7 +15,20 @@ from app.db import session
 from app.errors import NotFound
 from app.models import Job, Recurrence, User
 from app.models.base import now
-from app.queue import attempt, checkpoint, claims, doorbell, enqueue, job, ledger, recurrences, registry, relay, runner
+from app.queue import (
+    attempt,
+    checkpoint,
+    claims,
+    doorbell,
+    enqueue,
+    job,
+    ledger,
+    recurrences,
+    registry,
+    relay,
+    rescue,
+    runner,
+)
 
 calls: list = []
 
@@ -297,7 +310,7 @@ def take_away(job_id: str) -> None:
         past = now() - timedelta(seconds=1)
         session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=past))
         session.commit()
-        relay.take_back_lost()
+        rescue.take_back_lost()
         assert claims.claim(job_id, "thief")
         session.commit()
         session.remove()
@@ -426,7 +439,7 @@ def test_job_of_a_vanished_worker_runs_again_and_is_parked_the_third_time(work):
         assert claims.claim(job_id, "doomed")
         session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
         session.commit()
-        relay.take_back_lost()
+        rescue.take_back_lost()
         assert row(job_id).crashes == crash
     found = row(job_id)
     assert (found.status, found.charged, found.attempt) == ("failed", 0, 3)
@@ -440,7 +453,7 @@ def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
     session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
     session.commit()
     doorbell.forget([first], "default")
-    relay.take_back_lost()
+    rescue.take_back_lost()
     relay.fill("default")
     assert Queue("default", connection=redis).get_job_ids() == [first, *others]
     redis.flushall()
@@ -469,10 +482,10 @@ def test_worker_stopped_in_the_middle_of_a_commit_holds_up_no_other_job():
     session.commit()
     with session.get_bind().connect() as connection:
         connection.execute(update(Job).where(Job.id == stopped).values(result=1))
-        relay.take_back_lost()
+        rescue.take_back_lost()
         assert (row(stopped).status, row(lost).status) == ("running", "queued")
         connection.rollback()
-    relay.take_back_lost()
+    rescue.take_back_lost()
     assert row(stopped).status == "queued"
 
 
@@ -482,7 +495,7 @@ def test_living_worker_keeps_its_job():
     session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
     claims.extend(claim.id, claim.attempt)
     session.commit()
-    relay.take_back_lost()
+    rescue.take_back_lost()
     assert row(job_id).status == "running"
 
 

@@ -12,7 +12,7 @@ from app.db import session
 from app.helpers import context, monitoring
 from app.models import Job
 from app.models.base import now
-from app.queue import claims, enqueue, job, ledger, relay, reports
+from app.queue import claims, enqueue, job, ledger, reports, rescue
 
 
 @job(retries=1)
@@ -82,7 +82,7 @@ def test_job_that_killed_its_workers_is_told(collector, explosion, alice, monkey
         assert claims.claim(explosion, "doomed")
         session.execute(update(Job).values(lease_expires_at=now() - timedelta(seconds=1)))
         session.commit()
-        relay.take_back_lost()
+        rescue.take_back_lost()
     monkeypatch.setattr(reports, "GRACE", timedelta(0))
     reports.tell_the_rest()
     (told,) = collector.received

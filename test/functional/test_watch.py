@@ -10,10 +10,12 @@ import psutil
 import pytest
 import watched
 from copies import wait_for
+from sqlalchemy import update
 
 from app.config import ROOT
 from app.db import session
 from app.models import Job
+from app.models.base import now
 from app.queue import claims, enqueue, ledger
 
 pytestmark = pytest.mark.xdist_group("workers")
@@ -87,6 +89,15 @@ def test_job_of_a_dead_child_starts_again_at_once_and_is_parked_the_third_time(w
     assert {attempt["error"] for attempt in job.attempts} == {"The worker's process died"}
     assert (job.finished_at - job.created_at).total_seconds() < claims.LEASE_SECONDS * 2  # no lease was waited for
     assert reaches(ask("quick"), lambda job: job.is_done).status == "succeeded"
+
+
+def test_parents_take_back_what_others_left_while_there_is_no_relay(worker, reaches):
+    job_id = enqueue("watched.quick").id
+    assert claims.claim(job_id, "somebody who is gone")
+    session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now()))
+    session.commit()
+    job = reaches(job_id, lambda job: job.is_done)
+    assert (job.status, job.attempt, job.crashes, job.charged) == ("succeeded", 2, 1, 0)
 
 
 def test_job_that_is_stuck_in_c_dies_too(worker, reaches):
