@@ -30,6 +30,7 @@ LOOK_BATCH = 500  # jobs that one query asks for
 RECONNECT_SECONDS = 1.0
 MOST_WAITING = 2100  # threads of one process; commands/web.py has as many more than it needs for everything else
 
+looks = threading.BoundedSemaphore(4)
 places = threading.BoundedSemaphore(MOST_WAITING)
 closing = threading.Event()  # this process is to end: nobody waits any more
 _lock = threading.Lock()
@@ -61,10 +62,11 @@ def wait_until(look: Callable[[], bool], job_id: str, seconds: float) -> bool:
     with woken(job_id) as wake_up:
         while True:
             wake_up.clear()
-            try:
-                found = look()
-            finally:
-                session.remove()
+            with looks:
+                try:
+                    found = look()
+                finally:
+                    session.remove()
             left = deadline - time.monotonic()
             if found or left <= 0 or closing.is_set():
                 return found

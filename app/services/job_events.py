@@ -85,7 +85,9 @@ def stream(job_id: str, seq: int) -> Iterator[str]:
 
 def _follow(reader: _Reader, wake_up: threading.Event) -> Iterator[str]:
     while not (reader.gone or reader.done or signals.closing.is_set()):
-        if reader.look():
+        with signals.looks:
+            found = reader.look()
+        if found:
             yield from reader.told()
             continue
         while not wake_up.wait(SILENCE_SECONDS):
