@@ -30,7 +30,7 @@ LOOK_BATCH = 500  # jobs that one query asks for
 RECONNECT_SECONDS = 1.0
 MOST_WAITING = 2100  # threads of one process; commands/web.py has as many more than it needs for everything else
 
-looks = threading.BoundedSemaphore(4)
+looks = threading.BoundedSemaphore(4)  # of waiters: a crowd that is woken at once leaves room for the others
 places = threading.BoundedSemaphore(MOST_WAITING)
 closing = threading.Event()  # this process is to end: nobody waits any more
 _lock = threading.Lock()
@@ -122,7 +122,8 @@ def _look() -> None:
     """The one thread of this process that looks for all."""
     read_only.set(True)
     seen: dict[str, int | None] = {}
-    while not closing.wait(LOOK_SECONDS):
+    while True:
+        time.sleep(LOOK_SECONDS)
         try:
             seen = look_for_all(seen)
         except SQLAlchemyError as error:
