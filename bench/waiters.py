@@ -170,8 +170,9 @@ class Clients:
                     self.turned_away += 1
                     return
         there.set()
-        while b"event: done" not in await connection.reader.readline():
-            pass
+        while b"event: done" not in (line := await connection.reader.readline()):
+            if not line:
+                raise ConnectionError("a stream ended before its job")
         job.answered_at.append(time.perf_counter())
 
     async def end(self, job: Job) -> None:

@@ -12,9 +12,9 @@ from granian.log import LogLevels
 from app import config
 from app.commands.lifeline import die_with_parent
 from app.commands.listener import BACKLOG, listen
+from app.helpers.turns import ORDINARY
 from app.queue.signals import MOST_WAITING
 
-ORDINARY = 32  # threads for whoever does not wait
 MOST_CONNECTIONS = 8192  # of each process; one that does not ask for anything costs no thread
 DRAIN_SECONDS = 5  # for requests in hand; supervisord kills after 6
 

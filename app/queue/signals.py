@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.config import settings
 from app.db import read_only, session
+from app.helpers import turns
 from app.models import JobEvent
 from app.queue import doorbell
 
@@ -30,7 +31,6 @@ LOOK_BATCH = 500  # jobs that one query asks for
 RECONNECT_SECONDS = 1.0
 MOST_WAITING = 2100  # threads of one process; commands/web.py has as many more than it needs for everything else
 
-looks = threading.BoundedSemaphore(4)  # of waiters: a crowd that is woken at once leaves room for the others
 places = threading.BoundedSemaphore(MOST_WAITING)
 closing = threading.Event()  # this process is to end: nobody waits any more
 _lock = threading.Lock()
@@ -62,15 +62,17 @@ def wait_until(look: Callable[[], bool], job_id: str, seconds: float) -> bool:
     with woken(job_id) as wake_up:
         while True:
             wake_up.clear()
-            with looks:
-                try:
-                    found = look()
-                finally:
-                    session.remove()
+            if closing.is_set():
+                return False
+            try:
+                found = look()
+            finally:
+                session.remove()
             left = deadline - time.monotonic()
-            if found or left <= 0 or closing.is_set():
+            if found or left <= 0:
                 return found
-            wake_up.wait(left)
+            with turns.stepping_aside():
+                wake_up.wait(left)
 
 
 def try_to_wait(look: Callable[[], bool], job_id: str, seconds: float) -> bool | None:

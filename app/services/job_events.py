@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import read_only, session
+from app.helpers import turns
 from app.models import Job, JobEvent
 from app.models.job import DONE
 from app.queue import signals
@@ -84,11 +85,14 @@ def stream(job_id: str, seq: int) -> Iterator[str]:
 
 
 def _follow(reader: _Reader, wake_up: threading.Event) -> Iterator[str]:
-    while not (reader.gone or reader.done or signals.closing.is_set()):
-        with signals.looks:
+    while not (reader.gone or reader.done):
+        if signals.closing.is_set():
+            return
+        with turns.turn(turns.patient):
             found = reader.look()
+            told = "".join(reader.told())
         if found:
-            yield from reader.told()
+            yield told
             continue
         while not wake_up.wait(SILENCE_SECONDS):
             yield ": still here\n\n"
