@@ -91,8 +91,9 @@ def _follow(reader: _Reader, wake_up: threading.Event) -> Iterator[str]:
         with turns.turn(turns.patient):
             found = reader.look()
             told = "".join(reader.told())
-        if found:
+        if told:
             yield told
+        if found:
             continue
         while not wake_up.wait(SILENCE_SECONDS):
             yield ": still here\n\n"
