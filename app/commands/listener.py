@@ -4,12 +4,10 @@ server; and it allows as many open files as thousands of clients need."""
 import errno
 import resource
 import socket
-import sys
 
 from app.errors import ConfigError
 
 BACKLOG = 4096  # who may stand in line while no web server is there; the kernel has a bound of its own (somaxconn)
-DEFER_SECONDS = 5  # after which a client who sends nothing is accepted nevertheless
 FILES = 16384  # each client is one
 
 
@@ -22,8 +20,6 @@ def listen(name: str, host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # of each connection: else answers wait for 40 ms
-    if sys.platform == "linux":  # a server that stops would close a connection whose request has not arrived yet
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)

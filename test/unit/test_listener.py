@@ -11,8 +11,6 @@ from app.errors import ConfigError
 
 def test_listens_without_delay_for_every_connection() -> None:
     with listener.listen("PORT", "127.0.0.1", 0) as server, socket.create_connection(server.getsockname()) as client:
-        client.sendall(b"GET")
-        server.setblocking(True)
         connection, _ = server.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
