@@ -26,7 +26,7 @@ COMMANDS = {
 }
 SUPERVISED = {
     "redis": "the local Redis",
-    "web": "the API server",
+    "web": "the API server, on the socket that `up` holds for it",
     "worker": "one worker",
     "relay": "the relay, which publishes due jobs and the schedule",
     "fatal_listener": "reports programs that supervisord has given up",

@@ -6,7 +6,7 @@ from app.boot import boot
 from app.config import Settings, load
 from app.controllers import bar, baz, dashboard, docs, fail, foo, jobs, passwords, root, tasks, tokens, users
 from app.controllers.v0 import tasks as v0_tasks
-from app.helpers import auth, cors, idempotency, limits, problems, responses, waiting, web_monitoring
+from app.helpers import auth, cors, doors, idempotency, limits, problems, responses, waiting, web_monitoring
 from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
@@ -26,6 +26,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["accepted.engine"] = engine
+    app.wsgi_app = doors.in_turns(app.wsgi_app)  # type: ignore[method-assign,assignment]
     responses.init(app)  # first in, last out: the transaction is settled after everything else
     waiting.init(app, signals.try_to_wait)
     problems.init(app)

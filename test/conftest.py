@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from copies import wait_for
 from flask import Flask
 from people import Person
 from redis import Redis
@@ -110,6 +111,7 @@ def app(settings: config.Settings, redis: Redis, apps: dict[config.Settings, Fla
     with engine.begin() as connection:
         for table in reversed(Base.metadata.sorted_tables):
             connection.execute(table.delete())
+    wait_for(lambda: engine.pool.checkedout() == 0, engine.pool.status)  # the thread that looks for all who wait
     engine.dispose()
     doorbell.connection().close()
     monitoring.flush()

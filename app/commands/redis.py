@@ -21,5 +21,7 @@ def main(_arguments: list[str]) -> int:
     if binary is None:
         raise ConfigError("REDIS_SERVER_BIN: there is no Redis server here: name one, or start by `run.py up`")
     socket = unquote(settings.redis_url.removeprefix("unix://"))
+    if "LISTEN_FD" in os.environ:  # the API's own: no business of Redis
+        os.set_inheritable(int(os.environ["LISTEN_FD"]), False)
     words = [str(binary.path), str(ROOT / "redis.conf"), "--dir", str(data), "--unixsocket", socket]
     os.execv(words[0], words)  # noqa: S606  # no shell wanted

@@ -1,8 +1,10 @@
 """The running stack: supervisord as our child, from its start until the last process is gone. Knows no command line."""
 
+import fcntl
 import hashlib
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from app.config import ANY_ADDRESS, ROOT, Settings
 
 STOP_SECONDS = 9  # supervisord.conf gives each program 6; beyond that, everything is killed
 SLOW_START_SECONDS = 30
+KEPT_FROM = 200  # supervisord closes in its programs what it may have opened itself: whatever is below the socket
 CONFIG = ROOT / "supervisord.conf"
 
 
@@ -28,13 +31,16 @@ class Stack:
         self.stopping = False
         self.deadline = 0.0  # by the monotonic clock: when stopping has taken long enough
 
-    def start(self) -> None:
+    def start(self, listener: socket.socket) -> None:
+        """The web server listens on `listener`, which stays open here: its restarts refuse nobody."""
+        kept = fcntl.fcntl(listener, fcntl.F_DUPFD, KEPT_FROM)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)]
         if os.geteuid() == 0:
             command += ["--user", "root"]  # else it complains about being root
         self.process = subprocess.Popen(  # noqa: S603  # our own words
             command,
-            env=environment(self.settings),
+            env=environment(self.settings) | {"LISTEN_FD": str(kept)},
+            pass_fds=(kept,),
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C comes to us, and we stop it in good order
             preexec_fn=_end_with_us,  # noqa: PLW1509  # this process has no threads
@@ -60,14 +66,12 @@ class Stack:
         assert self.process is not None
         start, told = time.monotonic(), False
         while self.process.poll() is None and not self.stopping:
-            _wake_supervisord(self.settings.supervisor_port)
-            answer = _readiness(self.settings)
+            answer = self._readiness()
             if answer == "":
                 return True
             if not told and time.monotonic() - start > SLOW_START_SECONDS:
                 told = True
                 say(f"not ready after {SLOW_START_SECONDS} s, still trying: {answer}; logs: {self.settings.log_dir}")
-            time.sleep(0.05)
         return False
 
     def wait(self) -> int:
@@ -76,6 +80,25 @@ class Stack:
         code = self.process.wait()
         signal.setitimer(signal.ITIMER_REAL, 0)
         return code
+
+    def _readiness(self) -> str:
+        """Empty if ready, else what is missing. The first to ask stands in line before there is a web server."""
+        assert self.process is not None
+        patience = time.monotonic() + 5
+        connection = http.client.HTTPConnection(local_host(self.settings), self.settings.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            while not select.select([connection.sock], [], [], 0.05)[0]:
+                _wake_supervisord(self.settings.supervisor_port)
+                if self.stopping or self.process.poll() is not None or time.monotonic() > patience:
+                    return "main does not answer"
+            answer = connection.getresponse()
+            body = answer.read().decode(errors="replace")
+            return "" if answer.status == http.HTTPStatus.OK else " ".join(body.split())
+        except (OSError, http.client.HTTPException) as error:
+            return f"main does not answer ({error})"
+        finally:
+            connection.close()
 
     def _hurry(self) -> None:
         """While supervisord stops: from one program to the next without delay, and not for ever."""
@@ -123,17 +146,3 @@ def _wake_supervisord(port: int) -> None:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
         pass  # not listening yet
-
-
-def _readiness(settings: Settings) -> str:
-    """Empty if ready, else what is missing."""
-    connection = http.client.HTTPConnection(local_host(settings), settings.port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        body = answer.read().decode(errors="replace")
-        return "" if answer.status == http.HTTPStatus.OK else " ".join(body.split())
-    except (OSError, http.client.HTTPException) as error:
-        return f"main does not answer ({error})"
-    finally:
-        connection.close()

@@ -1,6 +1,5 @@
 """`run.py up`: checks what can be checked, migrates, starts everything in the foreground, and says where it is."""
 
-import errno
 import fcntl
 import os
 import signal
@@ -10,6 +9,7 @@ import time
 
 from app import config
 from app.commands import binaries, environment, migrate
+from app.commands.listener import FILES, allow_files, listen
 from app.commands.stack import Stack, local_host, password_place
 from app.config import Settings
 from app.errors import ConfigError
@@ -37,17 +37,20 @@ def main(arguments: list[str]) -> int:
         raise ConfigError(f"up takes no arguments, got: {' '.join(arguments)}")
     os.umask(0o027)  # people's data: whatever this and its children write is no business of other users
     settings = config.load()
+    files = allow_files()
     stack = Stack(settings)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stack.stop())
-    check_ports(settings)
+    listener = open_ports(settings)
     claim = make_directories(settings)
     if settings.redis_is_local:
         choose_redis(settings)
     migrate.migrate(settings)
     if stack.stopping:
         return 0
-    stack.start()
+    if files < FILES:
+        show(f"accepted: {files} open files are allowed (ulimit -Hn): about as many clients at once, not {FILES}")
+    stack.start(listener)
     if stack.wait_until_ready(lambda text: print(f"accepted: {text}", file=sys.stderr)):
         url = f"http://{local_host(settings)}:{settings.port}"
         seconds, password = time.monotonic() - start, password_place(settings)
@@ -67,28 +70,13 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def check_ports(settings: Settings) -> None:
+def open_ports(settings: Settings) -> socket.socket:
+    """Listens for the API; makes sure that supervisord will be able to, too."""
     if settings.port == settings.supervisor_port:
         raise ConfigError(f"SUPERVISOR_PORT: must differ from PORT, both are {settings.port}")
-    _check_port("PORT", settings.host, settings.port)
-    _check_port("SUPERVISOR_PORT", "127.0.0.1", settings.supervisor_port)
-
-
-def _check_port(name: str, host: str, port: int) -> None:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, UnicodeError):
-        raise ConfigError(f"HOST: there is no address {host!r}") from None
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise ConfigError(f"{name}: {port} is in use already on {host}: choose another port") from None
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise ConfigError(f"HOST: {host} is no address of this machine") from None
-            raise ConfigError(f"{name}: can't listen on {host}:{port}: {error.strerror}") from None
+    listener = listen("PORT", settings.host, settings.port)
+    listen("SUPERVISOR_PORT", "127.0.0.1", settings.supervisor_port).close()
+    return listener
 
 
 def make_directories(settings: Settings) -> int:

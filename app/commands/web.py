@@ -1,28 +1,48 @@
-"""`run.py web`: the Flask app behind granian, a real WSGI server."""
+"""`run.py web`: the Flask app behind granian, a real WSGI server, on the socket that `run.py up` keeps open for it."""
+
+import os
+import socket
+from typing import Any
 
 from granian import Granian
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from app import config
 from app.commands.lifeline import die_with_parent
+from app.commands.listener import BACKLOG, listen
+from app.helpers.doors import ORDINARY
 from app.queue.signals import MOST_WAITING
 
-THREADS = 32 + MOST_WAITING  # of each web process; a waiting request and an event stream hold one
+MOST_CONNECTIONS = 8192  # of each process; one that does not ask for anything costs no thread
 DRAIN_SECONDS = 5  # for requests in hand; supervisord kills after 6
+
+
+class Server(Granian):  # type: ignore[misc,valid-type]
+    """granian would open a socket in each of its processes, and lose with a process who is in its backlog. Here all
+    accept from one, which outlives them: while none is there, clients wait instead of being refused."""
+
+    def __init__(self, listener: socket.socket, **options: Any):
+        super().__init__("app.wsgi:application", **options)
+        self._sso = listener
+
+    def _init_shared_socket(self) -> None:
+        self._shd = SocketHolder(self._sso.fileno(), False, BACKLOG)  # type: ignore[call-arg]  # its stub is too short
 
 
 def main(_arguments: list[str]) -> int:
     die_with_parent()
     settings = config.load()
-    Granian(
-        "app.wsgi:application",
-        address=settings.host,
-        port=settings.port,
+    given = os.environ.get("LISTEN_FD")
+    listener = socket.socket(fileno=int(given)) if given else listen("PORT", settings.host, settings.port)
+    Server(
+        listener,
         interface=Interfaces.WSGI,
         workers=settings.web_concurrency,
-        blocking_threads=THREADS,
-        backlog=1024,
+        blocking_threads=ORDINARY + MOST_WAITING,
+        backlog=BACKLOG,
+        backpressure=MOST_CONNECTIONS,
         http=HTTPModes.http1,
         websockets=False,
         log_level=LogLevels.info if settings.debug else LogLevels.error,

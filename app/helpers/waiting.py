@@ -1,15 +1,14 @@
 """`Prefer: wait=N` (RFC 7240): the answer waits for the job to move, in a thread that holds nothing of the database."""
 
-import re
 from collections.abc import Callable
 
 from flask import Flask, current_app, g, request
 from sqlalchemy import select
 
 from app.db import session
+from app.helpers.doors import WAIT
 from app.models import Job
 
-WAIT = re.compile(r"""(?:^|,)\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=[,;]|$)""", re.IGNORECASE)
 LONGEST_SECONDS = 30
 
 Look = Callable[[], bool]

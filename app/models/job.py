@@ -9,7 +9,20 @@ scheduled ─due─► queued ─claim─► running ─returned─► succeeded
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, Uuid, or_, text, true
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    Uuid,
+    false,
+    or_,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import BigId, Model, now, rfc3339
@@ -110,6 +123,9 @@ class Job(Model):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     reported_at: Mapped[datetime | None]  # when the final failure reached the alert service
+    told_alone: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # by an alert of its own, or will be
     expires_at: Mapped[datetime | None]
     emptied_at: Mapped[datetime | None]  # when what the job knew was deleted; the row then only says 410
 

@@ -77,7 +77,8 @@ def retry_later(claim: Claim, error: AppError, cause: str, trace: str, run_at: d
     )
 
 
-def fail(claim: Claim, error: AppError, cause: str, trace: str) -> bool:
+def fail(claim: Claim, error: AppError, cause: str, trace: str, *, told_alone: bool = False) -> bool:
+    """running or canceling → failed. `told_alone`: the worker will tell the operators itself."""
     return _move(
         claim.id,
         *_mine(claim),
@@ -86,7 +87,7 @@ def fail(claim: Claim, error: AppError, cause: str, trace: str) -> bool:
         error=error.to_problem(settings().public_url),
         history=[*claim.history, _past(claim, error, cause)],
         trace=trace,
-        **_ending(),
+        **_ending() | {"told_alone": told_alone},
     )
 
 
@@ -192,7 +193,8 @@ def start_again(job_id: str) -> bool:
 def _ending() -> dict[str, Any]:
     moment = now()
     expires_at = moment + timedelta(days=settings().job_retention_days)
-    return {"finished_at": moment, "lease_expires_at": None, "expires_at": expires_at, "reported_at": None}
+    untold = {"reported_at": None, "told_alone": False}
+    return {"finished_at": moment, "lease_expires_at": None, "expires_at": expires_at, **untold}
 
 
 def _canceled(error: AppError) -> dict[str, Any]:

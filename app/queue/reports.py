@@ -40,7 +40,7 @@ TICK_SECONDS = 5
 TRACE_LIMIT = 4_000  # characters
 NAMESPACE = uuid.UUID("6f1c3a52-3c62-4f0e-9d5b-0f6b6a5f0d11")  # of the alerts' tokens
 LOOK = (
-    select(Job.id, Job.attempt, Job.type, Job.error, Job.history, Job.finished_at)
+    select(Job.id, Job.attempt, Job.type, Job.error, Job.history, Job.finished_at, Job.told_alone)
     .where(UNREPORTED)
     .order_by(Job.finished_at)
     .limit(BATCH)
@@ -63,6 +63,9 @@ class Failure(NamedTuple):
         return f"{self.job_type}:{self.cause}"
 
 
+Dated = tuple[datetime, Failure]  # when it failed
+
+
 def cause_of(slug: str, error_class: str) -> str:
     """What made a job fail, in a word: the kind of problem, or the exception's class where that says nothing."""
     return error_class if slug == JobFailed.slug else slug
@@ -76,18 +79,22 @@ def _failure_of(job: Any) -> Failure:
     return Failure(job.id, job.attempt, job.type, cause_of(slug, job.history[-1]["error"]))
 
 
+def may_tell(job_type: str, cause: str) -> bool:
+    """Whether a worker shall tell of this failure itself: unless the alert service is away or has heard enough of this
+    kind. It notes so with the failure, before it tells: so the failure has one token, whoever repeats the alert."""
+    return not monitoring.enabled() or _has_room(f"{job_type}:{cause}")
+
+
 def tell_at_once(claim: Claim, cause: str, error: BaseException) -> None:
-    """The worker's own word, unless the alert service is away or has heard enough of this kind: then the relay's."""
+    """The worker's own word, where it may."""
     failure = Failure(claim.id, claim.attempt, claim.type, cause)
-    if monitoring.enabled() and not _may_tell(failure.kind):
-        return
     if _notify(failure, context=_context(claim), error=error):
-        _note([failure])
+        _note_told([failure])
     else:
         _away_until[:] = [time.monotonic() + WINDOW.total_seconds()]
 
 
-def _may_tell(kind: str) -> bool:
+def _has_room(kind: str) -> bool:
     moment = time.monotonic()
     if moment < _away_until[0]:
         return False
@@ -144,30 +151,34 @@ def tell_the_rest() -> None:
     A minute begins with its first failure, so that whoever repeats the alert counts the same ones.
     """
     settled = now() - GRACE
-    for alike in _unreported():
+    alone, kinds = _unreported()
+    for alike in kinds:
         minute = [(failed_at, failure) for failed_at, failure in alike if failed_at < alike[0][0] + WINDOW]
-        if len(minute) > HANDFUL:
-            if alike[0][0] + WINDOW <= settled and not _tell_many(minute):
-                return  # the alert service is away; the next look tries again
-            continue
-        for failed_at, failure in minute:
-            if failed_at <= settled:
-                if not tell(failure):
-                    return
-                _note([failure])
+        if len(minute) <= HANDFUL:
+            few = [(failed_at, failure) for failed_at, failure in minute if failed_at <= settled]
+            _note([failure for _, failure in few], told_alone=True)
+            alone += few
+        elif alike[0][0] + WINDOW <= settled and not _tell_many(minute):
+            return  # the alert service is away; the next look tries again
+    for failed_at, failure in alone:
+        if failed_at <= settled:
+            if not tell(failure):
+                return
+            _note_told([failure])
 
 
-def _unreported() -> Iterable[list[tuple[datetime, Failure]]]:
-    """What is to be told, oldest first, by kind."""
-    kinds: dict[str, list[tuple[datetime, Failure]]] = {}
+def _unreported() -> tuple[list[Dated], Iterable[list[Dated]]]:
+    """What is to be told, oldest first: alone, and by kind."""
+    alone: list[Dated] = []
+    kinds: dict[str, list[Dated]] = {}
     with reading():
         for row in session.execute(LOOK):
             failure = _failure_of(row)
-            kinds.setdefault(failure.kind, []).append((row.finished_at, failure))
-    return kinds.values()
+            (alone if row.told_alone else kinds.setdefault(failure.kind, [])).append((row.finished_at, failure))
+    return alone, kinds.values()
 
 
-def _tell_many(minute: list[tuple[datetime, Failure]]) -> bool:
+def _tell_many(minute: list[Dated]) -> bool:
     failures = [failure for _, failure in minute]
     first, last = failures[0], failures[-1]
     taken = monitoring.notify(
@@ -188,7 +199,7 @@ def _tell_many(minute: list[tuple[datetime, Failure]]) -> bool:
         wait=True,
     )
     if taken:
-        _note(failures)
+        _note_told(failures)
     return taken
 
 
@@ -217,13 +228,19 @@ def _token_of(failures: list[Failure]) -> str:
     return str(uuid.uuid5(NAMESPACE, ",".join(f"{failure.job_id}:{failure.attempt}" for failure in failures)))
 
 
-def _note(failures: list[Failure]) -> None:
-    """One UPDATE. A job that was tried again meanwhile has another number of attempts, or has not failed now."""
+def _note_told(failures: list[Failure]) -> None:
     failpoints.reach("alerted")
+    _note(failures, reported_at=now())
+
+
+def _note(failures: list[Failure], **values: Any) -> None:
+    """One UPDATE. A job that was tried again meanwhile has another number of attempts, or has not failed now."""
+    if not failures:
+        return
     ids: dict[int, list[str]] = {}  # by attempt: pairs by the thousand would be too deep for PostgreSQL
     for failure in failures:
         ids.setdefault(failure.attempt, []).append(failure.job_id)
     told = or_(*(and_(Job.attempt == number, Job.id.in_(of_attempt)) for number, of_attempt in ids.items()))
-    statement = update(Job).where(UNREPORTED, told).values(reported_at=now())
+    statement = update(Job).where(UNREPORTED, told).values(**values)
     session.execute(statement.execution_options(synchronize_session=False))
     session.commit()

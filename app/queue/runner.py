@@ -107,8 +107,11 @@ def raised(claim: claims.Claim, error: BaseException) -> Outcome:
         if ledger.stop(claim):  # it raised while somebody was canceling it
             session.commit()
             return Outcome("canceled")
-    outcome = settle(ledger.fail(claim, shown, cause, trace), Outcome("failed", error=error))
+    kind = reports.cause_of(shown.slug, cause)
+    alone = reports.may_tell(claim.type, kind)
+    outcome = settle(ledger.fail(claim, shown, cause, trace, told_alone=alone), Outcome("failed", error=error))
     if outcome.status == "failed":
         log.error("%s %s failed for good:\n%s", claim.type, claim.id, trace)
-        reports.tell_at_once(claim, reports.cause_of(shown.slug, cause), error)
+        if alone:
+            reports.tell_at_once(claim, kind, error)
     return outcome

@@ -1,6 +1,7 @@
 """Wake-ups: whoever moves a job tells those who wait for it, in any process, through Redis' pub/sub, after the commit.
 
-A wake-up is only a hint to look at the ledger. One that is lost costs time: who waits looks every second anyway.
+A wake-up is only a hint to look at the ledger. One that is lost costs time: every second one thread of each process
+looks for all who wait in it.
 """
 
 import logging
@@ -12,24 +13,29 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import event
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config import settings
-from app.db import session
+from app.db import read_only, session
+from app.helpers import doors
+from app.models import JobEvent
 from app.queue import doorbell
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "accepted:moved"
 LOOK_SECONDS = 1.0  # how long a lost wake-up can cost
+LOOK_BATCH = 500  # jobs that one query asks for
 RECONNECT_SECONDS = 1.0
-MOST_WAITING = 100  # threads of one process; commands/web.py has as many more than it needs for everything else
+MOST_WAITING = 2100  # threads of one process; commands/web.py has as many more than it needs for everything else
 
 places = threading.BoundedSemaphore(MOST_WAITING)
+closing = threading.Event()  # this process is to end: nobody waits any more
 _lock = threading.Lock()
 _waiting: dict[str, set[threading.Event]] = {}  # by job, in this process
-_listener: list[threading.Thread] = []
+_threads: list[threading.Thread] = []
 
 
 def tell_after_commit(*job_ids: str) -> None:
@@ -50,12 +56,14 @@ def _drop(rolled_back: Session) -> None:
 
 
 def wait_until(look: Callable[[], bool], job_id: str, seconds: float) -> bool:
-    """Looks now, at every wake-up and every second, until `look` finds what it wants or the time is over. Between two
-    looks this thread holds no transaction and no database connection: what is loaded stays readable, detached."""
+    """Looks now and whenever the job moved, until `look` finds what it wants or the time is over. Between two looks
+    this thread holds no transaction and no database connection: what is loaded stays readable, detached."""
     deadline = time.monotonic() + seconds
-    with _woken(job_id) as wake_up:
+    with woken(job_id) as wake_up:
         while True:
             wake_up.clear()
+            if closing.is_set():
+                return False
             try:
                 found = look()
             finally:
@@ -63,7 +71,8 @@ def wait_until(look: Callable[[], bool], job_id: str, seconds: float) -> bool:
             left = deadline - time.monotonic()
             if found or left <= 0:
                 return found
-            wake_up.wait(min(left, LOOK_SECONDS))
+            with doors.stepping_aside():
+                wake_up.wait(left)
 
 
 def try_to_wait(look: Callable[[], bool], job_id: str, seconds: float) -> bool | None:
@@ -77,14 +86,15 @@ def try_to_wait(look: Callable[[], bool], job_id: str, seconds: float) -> bool |
 
 
 @contextmanager
-def _woken(job_id: str) -> Iterator[threading.Event]:
-    """An event that is set whenever somebody tells that this job moved."""
+def woken(job_id: str) -> Iterator[threading.Event]:
+    """An event that is set whenever this job may have moved, and when this process is to end."""
     wake_up = threading.Event()
     with _lock:
         _waiting.setdefault(job_id, set()).add(wake_up)
-        if not _listener:
-            _listener.append(threading.Thread(target=_listen, name="signals", daemon=True))
-            _listener[0].start()
+        if not _threads:
+            for task in (_listen, _look):
+                _threads.append(threading.Thread(target=task, name=f"signals{task.__name__}", daemon=True))
+                _threads[-1].start()
     try:
         yield wake_up
     finally:
@@ -92,6 +102,51 @@ def _woken(job_id: str) -> Iterator[threading.Event]:
             _waiting[job_id].discard(wake_up)
             if not _waiting[job_id]:
                 del _waiting[job_id]
+
+
+def wake(job_ids: list[str]) -> None:
+    """Wakes this process's waiters for these jobs."""
+    with _lock:
+        for job_id in job_ids:
+            for wake_up in _waiting.get(job_id, ()):
+                wake_up.set()
+
+
+def close() -> None:
+    """Ends all waiting in this process."""
+    closing.set()
+    with _lock:
+        waited_for = list(_waiting)
+    wake(waited_for)
+
+
+def _look() -> None:
+    """The one thread of this process that looks for all."""
+    read_only.set(True)
+    seen: dict[str, int | None] = {}
+    while True:
+        time.sleep(LOOK_SECONDS)
+        try:
+            seen = look_for_all(seen)
+        except SQLAlchemyError as error:
+            log.warning("nobody looks after those who wait: %s", type(error).__name__)
+
+
+def look_for_all(seen: dict[str, int | None]) -> dict[str, int | None]:
+    """Wakes whose job has another last event than was `seen` in the look before, and returns what it sees now. Who came
+    since then is woken too: the job may have moved between his own look and this one."""
+    with _lock:
+        ids = list(_waiting)
+    latest: dict[str, int | None] = dict.fromkeys(ids)  # None: the job was forgotten, and its events with it
+    last = select(JobEvent.job_id, func.max(JobEvent.seq)).group_by(JobEvent.job_id)
+    try:
+        for begin in range(0, len(ids), LOOK_BATCH):
+            rows = session.execute(last.where(JobEvent.job_id.in_(ids[begin : begin + LOOK_BATCH])))
+            latest.update((job_id, seq) for job_id, seq in rows)
+    finally:
+        session.remove()
+    wake([job_id for job_id in ids if job_id not in seen or seen[job_id] != latest[job_id]])
+    return latest
 
 
 def _listen() -> None:
@@ -113,11 +168,3 @@ def _hear(client: Redis) -> None:
             message = pubsub.get_message(timeout=5)
             if message is not None and message["type"] == "message":
                 wake(message["data"].decode().split())
-
-
-def wake(job_ids: list[str]) -> None:
-    """Wakes this process's waiters for these jobs."""
-    with _lock:
-        for job_id in job_ids:
-            for wake_up in _waiting.get(job_id, ()):
-                wake_up.set()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import read_only, session
+from app.helpers import doors
 from app.models import Job, JobEvent
 from app.models.job import DONE
 from app.queue import signals
@@ -45,6 +47,7 @@ class _Reader:
             if job is not None and job.is_done and not self.events:
                 self.events = self._later()  # it may have ended between the two reads
         finally:
+            session.remove()
             read_only.reset(token)
         self.gone = job is None or job.is_expired
         at_end = job is not None and job.is_done and len(self.events) < BATCH
@@ -73,13 +76,25 @@ def stream(job_id: str, seq: int) -> Iterator[str]:
         return
     try:
         yield f"retry: {RETRY_MS}\n\n"
-        reader = _Reader(job_id, seq)
-        while not reader.gone and not reader.done:
-            if signals.wait_until(reader.look, job_id, SILENCE_SECONDS):
-                yield from reader.told()
-            else:
-                yield ": still here\n\n"
+        with signals.woken(job_id) as wake_up:
+            yield from _follow(_Reader(job_id, seq), wake_up)
     except SQLAlchemyError as error:
         log.warning("the event stream of job %s was cut: %s", job_id, type(error).__name__)
     finally:
         signals.places.release()
+
+
+def _follow(reader: _Reader, wake_up: threading.Event) -> Iterator[str]:
+    while not (reader.gone or reader.done):
+        if signals.closing.is_set():
+            return
+        with doors.turn(doors.patient):
+            found = reader.look()
+            told = "".join(reader.told())
+        if told:
+            yield told
+        if found:
+            continue
+        while not wake_up.wait(SILENCE_SECONDS):
+            yield ": still here\n\n"
+        wake_up.clear()

@@ -1,4 +1,4 @@
-"""whose turn a job is taken in, how many of a kind run at once, and jobs that wait for others"""
+"""whose turn a job is taken in, how many of a kind run at once, jobs that wait for others, and failures told alone"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,6 +36,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("at_once", sa.Integer(), nullable=True))
     op.add_column("jobs", sa.Column("batch_id", sa.Uuid(as_uuid=False), nullable=True))
     op.add_column("jobs", sa.Column("batch_left", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("jobs", sa.Column("told_alone", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.execute("UPDATE jobs SET share = CAST(account_id AS VARCHAR(20)) WHERE account_id IS NOT NULL")
     op.drop_index("ix_jobs_ready", "jobs")
     columns = ["queue", "share", "run_at", "id"]
@@ -59,5 +60,5 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_ready", "jobs")
     columns = ["queue", "run_at", "id"]
     op.create_index("ix_jobs_ready", "jobs", columns, sqlite_where=QUEUED, postgresql_where=QUEUED)
-    for column in ("batch_left", "batch_id", "at_once", "share"):
+    for column in ("told_alone", "batch_left", "batch_id", "at_once", "share"):
         op.drop_column("jobs", column)

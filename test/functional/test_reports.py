@@ -385,3 +385,17 @@ def test_relay_finds_what_is_to_be_told_by_its_index(app):
     assert "ix_jobs_unreported" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_worker_killed_before_it_noted_its_alert_has_it_repeated_alone_though_a_storm_follows(collector):
+    first = fail("burn")
+    session.execute(update(Job).values(reported_at=None))  # as a kill just after the hand-over leaves it
+    session.commit()
+    fail("burn", 20)
+    age(OVER)
+    reports.tell_the_rest()
+    alerts = [one for one in collector.received if one.context.get("job_id") == first[0]]
+    assert len(alerts) == 2
+    assert len({one.error["token"] for one in alerts}) == 1
+    assert first[0] not in groups(collector.received)[0].context["job_ids"]
+    assert unreported() == 0

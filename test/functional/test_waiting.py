@@ -162,7 +162,7 @@ def test_lost_wake_up_costs_only_time(app, alice, monkeypatch):
 
 
 def test_wake_up_arrives_long_before_the_next_look(app, alice, monkeypatch):
-    monkeypatch.setattr(signals, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(signals, "look_for_all", lambda seen: seen)
     heard = threading.Event()
     monkeypatch.setattr(signals, "wake", lambda ids, wake=signals.wake: (wake(ids), heard.set()))
     first, job_id = count_to(alice), count_to(alice)
@@ -174,6 +174,54 @@ def test_wake_up_arrives_long_before_the_next_look(app, alice, monkeypatch):
             session.commit()
         claim(job_id)
     assert answers[0].json["status"] == "running"
+
+
+def test_one_query_looks_for_all_who_wait(alice, queries, monkeypatch):
+    look_for_all = signals.look_for_all
+    monkeypatch.setattr(signals, "look_for_all", lambda seen: seen)  # of the thread that looks every second
+    monkeypatch.setattr("app.queue.doorbell.try_to_publish", lambda *_: None)
+    ids = [count_to(alice) for _ in range(5)]
+    with contextlib.ExitStack() as stack:
+        wake_ups = [stack.enter_context(signals.woken(job_id)) for job_id in (*ids, ids[-1])]
+
+        def look(seen: dict[str, int | None]) -> tuple[dict[str, int | None], list[int]]:
+            """What is seen now, and who was woken."""
+            session.remove()
+            queries.clear()
+            seen = look_for_all(seen)
+            assert [words.split()[0] for words in queries] == ["SELECT"]
+            woken = [place for place, one in enumerate(wake_ups) if one.is_set()]
+            for one in wake_ups:
+                one.clear()
+            return seen, woken
+
+        seen, woken = look({})
+        assert woken == [0, 1, 2, 3, 4, 5]  # whatever happened between their own look and the first one here
+        seen, woken = look(seen)
+        assert woken == []
+        held = claim(ids[1])
+        alice.post(f"/api/v1/jobs/{ids[4]}/cancel")
+        seen, woken = look(seen)
+        assert woken == [1, 4, 5]
+        token = attempt.running.set(held)
+        attempt.checkpoint(1, 2)
+        attempt.running.reset(token)
+        alice.delete(f"/api/v1/jobs/{ids[4]}")
+        seen, woken = look(seen)
+        assert woken == [1, 4, 5]
+
+
+def test_nobody_waits_in_a_process_that_is_to_end(app, alice, monkeypatch):
+    monkeypatch.setattr(signals, "closing", threading.Event())
+    job_id = count_to(alice)
+    told = stream(alice, job_id).response
+    began = time.monotonic()
+    with meanwhile(app, alice, "GET", f"/api/v1/jobs/{job_id}", headers=WAIT) as answers:
+        until(lambda: any(b"id: 1" in part for part in told))
+        signals.close()
+    assert (answers[0].json["status"], list(told)) == ("queued", [])
+    assert alice.get(f"/api/v1/jobs/{job_id}", headers=WAIT).json["status"] == "queued"
+    assert time.monotonic() - began < 10
 
 
 def test_rolled_back_move_wakes_nobody(alice, monkeypatch):
