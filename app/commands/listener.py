@@ -1,13 +1,17 @@
 """The socket that the API listens on. `run.py up` opens it and keeps it, so that it outlives every restart of the web
 server; and it allows as many open files as thousands of clients need."""
 
+import contextlib
 import errno
+import os
 import resource
+import signal
 import socket
 
 from app.errors import ConfigError
 
 BACKLOG = 4096  # who may stand in line while no web server is there; the kernel has a bound of its own (somaxconn)
+STOP_ACCEPTING = signal.SIGUSR1  # to a web process, which is to end soon
 FILES = 16384  # each client is one
 
 
@@ -32,6 +36,18 @@ def listen(name: str, host: str, port: int) -> socket.socket:
         raise ConfigError(f"{name}: can't listen on {host}:{port}: {error.strerror}") from None
     listener.setblocking(False)
     return listener
+
+
+def stop_accepting(listener: int) -> None:
+    """From now on this process accepts nothing from the socket with this number: another, to which nobody connects,
+    takes its place under each of its numbers. It stays open in the process that keeps it, and clients stand in line."""
+    nobody = socket.create_server(("127.0.0.1", 0))
+    nobody.setblocking(False)
+    ours = os.stat(listener).st_ino
+    for number in map(int, os.listdir("/dev/fd")):
+        with contextlib.suppress(OSError):  # the number by which this folder was read
+            if os.stat(number).st_ino == ours:
+                os.dup2(nobody.fileno(), number)
 
 
 def allow_files() -> int:

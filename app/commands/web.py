@@ -1,7 +1,9 @@
 """`run.py web`: the Flask app behind granian, a real WSGI server, on the socket that `run.py up` keeps open for it."""
 
+import contextlib
 import os
 import socket
+import time
 from typing import Any
 
 from granian import Granian
@@ -11,11 +13,12 @@ from granian.log import LogLevels
 
 from app import config
 from app.commands.lifeline import die_with_parent
-from app.commands.listener import BACKLOG, listen
+from app.commands.listener import BACKLOG, STOP_ACCEPTING, listen
 from app.helpers.doors import ORDINARY
 from app.queue.signals import MOST_WAITING
 
 MOST_CONNECTIONS = 8192  # of each process; one that does not ask for anything costs no thread
+LAST_REQUESTS_SECONDS = 0.25  # in which a connection that was accepted brings its request
 DRAIN_SECONDS = 5  # for requests in hand; supervisord kills after 6
 
 
@@ -26,6 +29,14 @@ class Server(Granian):  # type: ignore[misc,valid-type]
     def __init__(self, listener: socket.socket, **options: Any):
         super().__init__("app.wsgi:application", **options)
         self._sso = listener
+
+    def _stop_workers(self) -> None:
+        """They stop accepting before they stop: granian closes a connection whose request it has not begun to read."""
+        for worker in self.wrks:
+            with contextlib.suppress(OSError):
+                os.kill(worker.inner.pid, STOP_ACCEPTING)
+        time.sleep(LAST_REQUESTS_SECONDS)
+        super()._stop_workers()
 
     def _init_shared_socket(self) -> None:
         self._shd = SocketHolder(self._sso.fileno(), False, BACKLOG)  # type: ignore[call-arg]  # its stub is too short

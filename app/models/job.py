@@ -123,9 +123,7 @@ class Job(Model):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     reported_at: Mapped[datetime | None]  # when the final failure reached the alert service
-    told_alone: Mapped[bool] = mapped_column(
-        default=False, server_default=false()
-    )  # by an alert of its own, or will be
+    told_alone: Mapped[bool] = mapped_column(default=False, server_default=false())  # the alert is, or will be, its own
     expires_at: Mapped[datetime | None]
     emptied_at: Mapped[datetime | None]  # when what the job knew was deleted; the row then only says 410
 
