@@ -19,11 +19,14 @@ def main(arguments: list[str]) -> int:
     install()
     if arguments:
         return run("pytest", *arguments)
-    failed = [name for name, words in CHECKS.items() if run(*words) != 0]
+    checks = {name: start(*words) for name, words in CHECKS.items()}  # beside the tests, which wait a lot
     processes = min(os.cpu_count() or 1, MOST_PROCESSES)
-    # The tests' own closing line comes last, unless something else is wrong.
-    if run("pytest", "-n", str(processes), "--dist", "loadgroup") != 0:
-        failed.append("pytest")
+    failed = [] if run("pytest", "-n", str(processes), "--dist", "loadgroup") == 0 else ["pytest"]
+    for name, check in checks.items():  # quiet, unless something is wrong: so the tests' own closing line comes last
+        said, _ = check.communicate()
+        print(said, end="")
+        if check.returncode != 0:
+            failed.append(name)
     if failed:
         print(f"accepted: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -36,6 +39,12 @@ def install() -> None:
         environment.add("redis")
     if not os.environ.get("TEST_DATABASE_URL", "").strip() and binaries.postgres_bindir() is None:
         environment.add("postgres")
+
+
+def start(module: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", module, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def run(module: str, *words: str) -> int:

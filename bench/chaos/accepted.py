@@ -149,6 +149,9 @@ class Accepted:
         alerts: dict[str, list[str]] = {}
         for notice in list(self.collector.received):
             token, context = notice.error["token"], notice.context
+            found.alerts.append({"token": token, "class": notice.error["class"], "context": context})
+            if "job" not in notice.error["tags"]:
+                continue  # of an error on the way, which is no job's end
             named = [context["job_id"]] if context.get("job_id") else context.get("job_ids", [])
             found.repeats += token in alerts
             if named and token not in alerts:

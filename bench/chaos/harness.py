@@ -92,5 +92,6 @@ def write_log(log: Path, answers: list[Answer], hits: list[Any], facts: Facts) -
     with log.open("w") as file:
         for kind, found in (("answer", answers), ("hit", hits)):
             file.writelines(json.dumps({kind: asdict(one)}, default=str) + "\n" for one in found)
+        file.writelines(json.dumps({"alert": one}, default=str) + "\n" for one in facts.alerts)
         file.writelines(json.dumps({"restart": cut}, default=str) + "\n" for cut in facts.restarts)
         file.writelines(json.dumps({"run": {"id": name, **asdict(run)}}) + "\n" for name, run in facts.runs.items())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
 
@@ -30,6 +30,7 @@ class Facts:
     """Attempts that were cut off: the worker's pid, when the attempt began, and when the next one did."""
     reports: dict[str, int] | None = None  # alerts by job, each counted by its own id; None: it has no alerts
     repeats: int = 0  # alerts that came again under the same id
+    alerts: list[dict[str, Any]] = field(default_factory=list)  # all that arrived, for the log
     counted: int = 0  # jobs that alerts only count
     statuses: dict[int, int] = field(default_factory=dict)  # answers by status; 0: there was none
     mails: int | None = None  # None: it sends none
