@@ -59,9 +59,13 @@ def claim(job_id: str, worker: str) -> Claim | None:
 def _claim_if(condition: ColumnElement[bool], job_id: str, worker: str) -> Claim | None:
     moment = now()
     columns = (Job.attempt, Job.type, Job.queue, Job.share, Job.at_once, Job.args, Job.account_id, Job.request_id)
+    # Another worker that was stopped in the middle of its claim holds the row's lock: to wait for it would hold up one
+    # worker after the other, each as it is rung for the job again.
+    waits = (Job.id == job_id, Job.status == "queued", Job.run_at <= moment, condition)
+    free = select(Job.id).where(*waits).with_for_update(skip_locked=True, of=Job).scalar_subquery()
     statement = (
         update(Job)
-        .where(Job.id == job_id, Job.status == "queued", Job.run_at <= moment, condition)
+        .where(Job.id == free)
         .values(
             status="running",
             attempt=Job.attempt + 1,

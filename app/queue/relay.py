@@ -75,7 +75,8 @@ def make_due_ready() -> int:
     due = (Job.status.in_(("scheduled", "retrying")), Job.run_at <= now())
     ids = _rows(select(Job.id).where(*due).order_by(Job.run_at).limit(BATCH))
     if ids:
-        statement = update(Job).where(Job.id.in_(ids), *due).values(status="queued")
+        free = select(Job.id).where(Job.id.in_(ids), *due).with_for_update(skip_locked=True)
+        statement = update(Job).where(Job.id.in_(free.scalar_subquery())).values(status="queued")
         session.execute(statement.execution_options(synchronize_session=False))
         signals.tell_after_commit(*ids)
         session.commit()

@@ -9,7 +9,7 @@ from rq import Queue
 from rq.job import Job as RqJob
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from app.db import session
 from app.errors import NotFound
@@ -588,3 +588,23 @@ def test_job_that_the_ledger_has_forgotten_does_not_come_back_from_redis(app, wo
     work()
     assert calls == []
     assert Job.find(job_id) is None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one lock for everything
+@pytest.mark.parametrize("later", [False, True])
+def test_job_whose_row_is_locked_holds_up_nobody(app, later):
+    in_ = timedelta(hours=1) if later else None
+    locked, free = (enqueue("test_engine.record", value=name, in_=in_).id for name in ("locked", "free"))
+    session.commit()
+    session.execute(update(Job).values(run_at=now()))
+    session.commit()
+    session.execute(text("SET lock_timeout = 1"))  # milliseconds: who waited would fail
+    with app.extensions["accepted.engine"].connect() as somebody:
+        somebody.execute(select(Job.id).where(Job.id == locked).with_for_update())
+        relay.make_due_ready()
+        assert claims.claim(locked, "worker") is None
+        assert claims.claim(free, "worker")
+        session.commit()
+    relay.make_due_ready()
+    assert claims.claim(locked, "worker")
+    session.commit()
