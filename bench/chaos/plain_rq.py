@@ -40,7 +40,7 @@ priority=1
 autorestart=true
 
 [program:worker]
-command={python} -m rq.cli worker --url unix://{socket} high default low
+command={python} -m rq.cli worker --serializer json --url unix://{socket} high default low
 directory={root}
 process_name=%(program_name)s-%(process_num)s
 numprocs={workers}
