@@ -90,7 +90,8 @@ def fill(queue: str) -> int:
     there = doorbell.waiting_ids(queue)
     with reading():
         wanted = turns.next_in_line(queue, doorbell.WINDOW)
-    missing = [job_id for job_id in wanted if job_id not in set(there)]
+    known = set(there)
+    missing = [job_id for job_id in wanted if job_id not in known]
     if missing:
         jobs = {job.id: job for job in _rows(select(Job).where(Job.id.in_(missing)))}
         doorbell.ring([Ring.of(jobs[job_id]) for job_id in missing if job_id in jobs])
