@@ -116,6 +116,12 @@ def emails() -> list[str]:
     return sorted(session.scalars(select(User.email)))
 
 
+def lapse(job_id: str) -> None:
+    """The worker that holds the job was silent for too long."""
+    session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+
+
 def make_due(job_id: str) -> None:
     session.execute(update(Job).where(Job.id == job_id).values(run_at=now()))
     session.commit()
@@ -437,8 +443,7 @@ def test_job_of_a_vanished_worker_runs_again_and_is_parked_the_third_time(work):
     job_id = ask("record", value="x")
     for crash in (1, 2, 3):
         assert claims.claim(job_id, "doomed")
-        session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() - timedelta(seconds=1)))
-        session.commit()
+        lapse(job_id)
         rescue.take_back_lost()
         assert row(job_id).crashes == crash
     found = row(job_id)
@@ -450,8 +455,7 @@ def test_job_of_a_vanished_worker_runs_again_and_is_parked_the_third_time(work):
 def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
     first, *others = [ask("record", value=str(number)) for number in range(3)]
     assert claims.claim(first, "doomed")
-    session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
-    session.commit()
+    lapse(first)
     doorbell.forget([first], "default")
     rescue.take_back_lost()
     relay.fill("default")
@@ -464,8 +468,7 @@ def test_job_of_a_vanished_worker_does_not_queue_up_a_second_time(redis):
 def test_job_of_a_vanished_worker_is_first_though_redis_was_not_told(redis):
     first, *others = [ask("record", value=str(number)) for number in range(3)]
     assert claims.claim(first, "doomed")
-    session.execute(update(Job).where(Job.id == first).values(lease_expires_at=now() - timedelta(seconds=1)))
-    session.commit()
+    lapse(first)
     doorbell.forget([first], "default")
     assert ledger.take_back(row(first)) == "queued"
     session.commit()  # and here the relay died
