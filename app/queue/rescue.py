@@ -9,7 +9,7 @@ from app.db import reading, session
 from app.models import Job
 from app.models.base import now
 from app.models.job import HELD
-from app.queue import doorbell, failpoints, ledger
+from app.queue import doorbell, failpoints, ledger, names
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +17,28 @@ BATCH = 500
 
 
 def take_back_lost() -> None:
-    """Jobs of workers that fell silent. The relay sees to it twice a second; and every worker's parent now and then, in
-    case that the relay is dead, too."""
+    """Jobs of workers that fell silent, or that are seen to be gone. The relay sees to it twice a second; and every
+    worker's parent now and then, in case that the relay is dead, too."""
+    for job, is_gone in _lost():
+        if _is_free(job):
+            rescue(job, at_once=is_gone)
+        else:
+            session.rollback()
+
+
+def _lost() -> list[tuple[Job, bool]]:
+    """Each with whether its worker is known to be dead; of the others the lease has run out."""
     with reading():
-        lost = select(Job).where(Job.status.in_(HELD), Job.lease_expires_at <= now()).limit(BATCH)
-        jobs = list(session.scalars(lost))
+        held = session.execute(select(Job.id, Job.worker, Job.lease_expires_at).where(Job.status.in_(HELD))).all()
+        moment = now()
+        lost = {
+            job_id: is_gone
+            for job_id, worker, lease_expires_at in held
+            if (is_gone := names.is_gone(worker or "")) or lease_expires_at <= moment
+        }
+        jobs = list(session.scalars(select(Job).where(Job.id.in_(list(lost)[:BATCH])))) if lost else []
         session.expunge_all()
-    for job in jobs:
-        rescue(job)
+    return [(job, lost[job.id]) for job in jobs]
 
 
 def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished") -> str | None:
@@ -32,7 +46,7 @@ def rescue(job: Job, *, at_once: bool = False, cause: str = "The worker vanished
 
     Returns the new status, or None if the worker was not gone, or somebody else was quicker.
     """
-    status = ledger.take_back(job, at_once=at_once, cause=cause) if at_once or _is_free(job) else None
+    status = ledger.take_back(job, at_once=at_once, cause=cause)
     session.commit()
     if status is None:
         return None

@@ -6,9 +6,7 @@ and the dashboard show the truth; the job itself is claimed, run and settled by 
 
 import logging
 import os
-import secrets
 import signal
-import socket
 import threading
 from types import FrameType
 from typing import Any
@@ -25,7 +23,7 @@ from rq.worker_registration import clean_worker_registry
 from app.db import session
 from app.models.base import now
 from app.models.job import LANES
-from app.queue import adoption, attempt, claims, doorbell, failpoints, ledger, runner, turns
+from app.queue import adoption, attempt, claims, doorbell, failpoints, ledger, names, runner, turns
 from app.queue.watch import Report
 
 log = logging.getLogger(__name__)
@@ -170,10 +168,9 @@ def _work_while_redis_is_there(redis_url: str, report: Report, stop: threading.E
     worker: LedgerWorker | None = None
     try:
         client.ping()
-        name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}"
         worker = LedgerWorker(
             LANES,
-            name=name,
+            name=names.new(os.getppid()),
             connection=client,
             serializer=JSONSerializer,
             worker_ttl=REDIS_TTL_SECONDS,

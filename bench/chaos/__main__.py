@@ -96,7 +96,10 @@ def progress(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def log(options: argparse.Namespace, name: str) -> Path | None:
-    return Path(options.log) / f"chaos-{name}-{options.seed}.jsonl" if options.log else None
+    if not options.log:
+        return None
+    Path(options.log).mkdir(parents=True, exist_ok=True)
+    return Path(options.log) / f"chaos-{name}-{options.seed}.jsonl"
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ class Measures:
     killed: dict[str, int]  # by target
     failpoints: dict[str, int]  # by name and program
     pauses: int
+    past_the_lease: int  # of these
     wipes: int
     lost: int
     missing: int
@@ -74,6 +75,7 @@ def judge(
         killed=Counter(hit.strike.target for hit in hits if hit.strike.action in ("kill", "blackout")),
         failpoints=Counter(f"{hit.strike.target} ({hit.program})" for hit in hits if hit.strike.action == "failpoint"),
         pauses=sum(hit.strike.action == "pause" for hit in hits),
+        past_the_lease=sum(hit.strike.action == "pause" and hit.strike.target == "worker" for hit in hits),
         wipes=sum(hit.strike.action == "wipe" for hit in hits),
         lost=sum(run.status == "lost" for run in promised),
         missing=sum(_lacks_effect(run) and not run.is_mail for run in runs.values()),

@@ -13,10 +13,10 @@ TARGETS = {  # of each kind of strike, who is struck how often; a worker is a pa
     "blackout": {"supervisord": 1},
 }
 KINDS = {  # of jobs: how many in a thousand, and the numbers from which to which they are told
-    "quick": (790, 1, 20),
+    "quick": (780, 1, 20),
     "mail": (100, 1, 1),  # the reminder of a task
     "parent": (60, 100, 120),  # asks for another job, which is told 0
-    "failing": (20, 900, 911),  # for good, in twelve ways
+    "failing": (30, 900, 911),  # for good, in twelve ways
     "flaky": (20, 700, 720),  # raises at first
     "slow": (9, 800, 899),
     "long": (1, 600, 600),  # longer than a worker's grace period

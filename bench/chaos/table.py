@@ -34,7 +34,7 @@ def _rolling(m: Measures) -> tuple[int, int, int]:
 ROWS = [
     Row("requests · accepted", lambda m: f"{m.asked} · {m.accepted}"),
     Row("kills · deaths at failpoints", lambda m: f"{sum(m.killed.values())} · {sum(m.failpoints.values())}"),
-    Row("pauses · wipes of Redis", lambda m: f"{m.pauses} · {m.wipes}"),
+    Row("pauses · past the lease · wipes of Redis", lambda m: f"{m.pauses} · {m.past_the_lease} · {m.wipes}"),
     Row("accepted jobs lost", lambda m: m.lost, "0", lambda m: m.lost == 0),
     Row("jobs stuck after the drain", lambda m: m.stuck, "0", lambda m: m.stuck == 0),
     Row("effects missing", lambda m: m.missing, "0", lambda m: m.missing == 0),

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 import psutil
 import pytest
@@ -46,13 +48,19 @@ class Worker:
         return self.parent.children()[0]
 
 
-@pytest.fixture
-def worker(app, settings) -> Iterator[Worker]:
+@contextmanager
+def another(settings) -> Iterator[Worker]:
     running = Worker(settings)
     yield running
     for process in [*running.parent.children(), running.parent] if running.process.poll() is None else []:
         process.kill()
     running.process.wait()
+
+
+@pytest.fixture
+def worker(app, settings) -> Iterator[Worker]:
+    with another(settings) as running:
+        yield running
 
 
 @pytest.fixture
@@ -98,6 +106,19 @@ def test_parents_take_back_what_others_left_while_there_is_no_relay(worker, reac
     session.commit()
     job = reaches(job_id, lambda job: job.is_done)
     assert (job.status, job.attempt, job.crashes, job.charged) == ("succeeded", 2, 1, 0)
+
+
+def test_job_of_a_worker_that_is_killed_whole_waits_for_no_lease(worker, reaches, settings):
+    job_id = ask("go_on", checkpoints=True)
+    reaches(job_id, lambda job: job.status == "running")
+    for process in [worker.parent, worker.child()]:
+        process.kill()
+    worker.process.wait()
+    session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=now() + timedelta(hours=1)))
+    session.commit()
+    with another(settings):
+        job = reaches(job_id, lambda job: job.attempt == 2)
+    assert (job.crashes, job.charged, job.history[0]["error"]) == (1, 0, "The worker vanished")
 
 
 def test_job_that_is_stuck_in_c_dies_too(worker, reaches):
