@@ -78,6 +78,10 @@ def _database_url(_name: str, known: dict[str, Any], env: Mapping[str, str]) -> 
     return f"postgresql+psycopg://{login}@{f'[{host}]' if ':' in host else host}:{port}/{name}"
 
 
+def _storage_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
+    return f"file://{quote(str(known['data_dir'] / 'files'))}"
+
+
 def _local_redis_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
     path = known["data_dir"] / "redis" / "redis.sock"
     if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
@@ -109,6 +113,7 @@ class Settings:
     log_dir: Path = setting(kinds.PATH, lambda _, known, __: known["data_dir"] / "log")  # rotating logs
     secret_key: str = setting(kinds.SECRET, _made_secret)  # signs tokens
     database_url: str = setting(kinds.DATABASE_URL, _database_url)  # or DB_TYPE, DB_USER …; SQLite unless set
+    storage_url: str = setting(kinds.STORAGE_URL, _storage_url)  # or s3://bucket/prefix; unset: DATA_DIR/files
     redis_url: str = setting(kinds.REDIS_URL, _local_redis_url)  # the local Redis unless set
     smtp_url: str | None = setting(kinds.SMTP_URL)  # unset: mails become .eml files under DATA_DIR/mail
     mail_from: str = setting(kinds.TEXT, "Accepted <accepted@localhost>")  # the sender of every mail
@@ -125,6 +130,9 @@ class Settings:
     log_format: str = setting(kinds.choice("text", "json"), "text")
     examples: bool = setting(kinds.FLAG, lambda _, known, __: known["app_env"] != "production")  # foo, bar, baz, fail
     max_body_bytes: int = setting(kinds.number(1024, 1 << 30), 1 << 20)  # of a request that is no upload
+    max_upload_bytes: int = setting(kinds.number(1, 1 << 40), 5 << 30)  # of one file
+    upload_quota_bytes: int = setting(kinds.number(1, 1 << 50), 20 << 30)  # of an account's files together
+    x_accel_prefix: str | None = setting(kinds.TEXT)  # nginx's internal location of STORAGE_URL: then nginx sends files
     rate_limit: str | None = setting(RATE, _rate("6000/minute", "1000/minute"))  # per account; off: no limits
     rate_limit_address: str | None = setting(RATE, _rate("600/minute", "20/minute"))  # sign-in and the like
     rate_limit_sign_in: str | None = setting(RATE, _rate("120/minute", "30/minute"))  # per e-mail address

@@ -74,6 +74,14 @@ def _parse_database_url(text: str) -> str:
     return text if SQLITE_FORM.fullmatch(text) else _refuse(text)
 
 
+def _parse_storage_url(text: str) -> str:
+    """How to reach the bucket, and as whom, is in the variables that all clients of S3 know: `AWS_…`."""
+    parts = urlsplit(text)
+    is_bucket = parts.scheme == "s3" and parts.netloc and parts.netloc == parts.hostname
+    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.strip("/")
+    return text.rstrip("/") if (is_bucket or is_folder) and not (parts.query or parts.fragment) else _refuse(text)
+
+
 def _parse_url(*schemes: str, needs_host: bool = True) -> Callable[[str], str]:
     def parse(text: str) -> str:
         parts = urlsplit(text)
@@ -95,4 +103,5 @@ SMTP_URL = Kind("an smtp:// or smtps:// URL", _parse_url("smtp", "smtps"), secre
 REDIS_URL = Kind(
     "a redis://, rediss:// or unix:// URL", _parse_url("redis", "rediss", "unix", needs_host=False), secret=True
 )
+STORAGE_URL = Kind("a file:///folder or s3://bucket/prefix URL", _parse_storage_url)
 DATABASE_URL = Kind("a postgresql:// or sqlite:///file URL", _parse_database_url, secret=True)

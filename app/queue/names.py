@@ -1,5 +1,5 @@
-"""A worker's name tells where it lives: `host.place.parent.child.token`. So any process of the same machine can see that
-it is gone, and need not wait for its lease to run out."""
+"""A worker's name tells where it lives: `host.place.parent.child.token`. So any process of the same machine can see
+that it is gone, and need not wait for its lease to run out."""
 
 import functools
 import hashlib

@@ -33,8 +33,8 @@ def _lost() -> list[tuple[Job, bool]]:
         moment = now()
         lost = {
             job_id: is_gone
-            for job_id, worker, lease_expires_at in held
-            if (is_gone := names.is_gone(worker or "")) or lease_expires_at <= moment
+            for job_id, worker, lease in held
+            if (is_gone := names.is_gone(worker or "")) or (lease is not None and lease <= moment)
         }
         jobs = list(session.scalars(select(Job).where(Job.id.in_(list(lost)[:BATCH])))) if lost else []
         session.expunge_all()
