@@ -4,7 +4,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app import config, db
-from app.helpers import logs, monitoring
+from app.helpers import logs, monitoring, storage
 from app.queue import doorbell, recurrences
 from app.workers.schedule import SCHEDULE  # importing any of the workers registers all jobs
 
@@ -15,6 +15,7 @@ def boot(settings: config.Settings, *, pool_size: int = 5) -> tuple[Engine, Redi
     logs.configure(settings)
     monitoring.configure(settings)
     engine = db.connect(settings.database_url, pool_size=pool_size)
+    storage.use(settings)
     redis = doorbell.connect(settings.redis_url)
     recurrences.schedule(SCHEDULE)
     return engine, redis

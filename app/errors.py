@@ -124,6 +124,12 @@ class JobCanceled(AppError):
     status, slug, title = 409, "job-canceled", "Job canceled"
 
 
+class ContentLost(AppError):
+    """The bytes of this file are not there any more. The operators have been told; to upload them again mends it."""
+
+    status, slug, title = 410, "content-lost", "Content lost"
+
+
 class IdempotencyKeyInvalid(AppError):
     """`Idempotency-Key` must be 1 to 255 visible characters, bare or in double quotes."""
 
@@ -157,6 +163,24 @@ class PayloadTooLarge(AppError):
     status, slug, title = 413, "payload-too-large", "Payload too large"
 
 
+class QuotaExceeded(PayloadTooLarge):
+    """With this file, the account's files would hold more than they may. Delete some first."""
+
+    slug, title = "quota-exceeded", "Quota exceeded"
+
+
+class LengthRequired(AppError):
+    """Send Content-Length, or Content-Digest with a chunked body: else one that was cut off would look whole."""
+
+    status, slug, title = 411, "length-required", "Length required"
+
+
+class RangeNotSatisfiable(AppError):
+    """The file is shorter than that: `Content-Range` says how long it is."""
+
+    status, slug, title = 416, "range-not-satisfiable", "Range not satisfiable"
+
+
 class UnsupportedMediaType(AppError):
     """Send the body as JSON, with `Content-Type: application/json`."""
 
@@ -167,6 +191,12 @@ class ValidationFailed(AppError):
     """The body does not fit: see `errors`."""
 
     status, slug, title = 422, "validation-error", "Validation failed"
+
+
+class DigestMismatch(AppError):
+    """What arrived is not what its digest says. Send it again."""
+
+    status, slug, title = 422, "digest-mismatch", "Digest mismatch"
 
 
 class RateLimited(AppError):

@@ -4,14 +4,31 @@ from flask import Flask
 
 from app.boot import boot
 from app.config import Settings, load
-from app.controllers import bar, baz, dashboard, docs, fail, foo, jobs, passwords, root, tasks, tokens, users
+from app.controllers import (
+    bar,
+    baz,
+    dashboard,
+    docs,
+    fail,
+    files,
+    foo,
+    jobs,
+    links,
+    passwords,
+    root,
+    tasks,
+    tokens,
+    users,
+)
+from app.controllers.v0 import files as v0_files
 from app.controllers.v0 import tasks as v0_tasks
-from app.helpers import auth, cors, doors, idempotency, limits, problems, responses, waiting, web_monitoring
+from app.helpers import auth, cors, doors, idempotency, limits, problems, responses, uploads, waiting
+from app.helpers import web_monitoring as monitoring
 from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
-BLUEPRINTS = (users, passwords, tokens, tasks, jobs, v0_tasks, root, docs)
+BLUEPRINTS = (users, passwords, tokens, tasks, files, links, jobs, v0_tasks, v0_files, root, docs)
 EXAMPLES = (foo, bar, baz, fail)
 
 
@@ -33,8 +50,9 @@ def create_app(settings: Settings) -> Flask:
     cors.init(app, settings)
     auth.init(app)
     limits.init(app, settings, redis)
+    uploads.init(app)
     idempotency.init(app)
-    web_monitoring.init(app)
+    monitoring.init(app)
     dashboard.init(app, settings, redis)
     for module in BLUEPRINTS + (EXAMPLES if settings.examples else ()):
         app.register_blueprint(module.bp)

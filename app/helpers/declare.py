@@ -33,6 +33,7 @@ class Declared:
     """Everything that was said above one view."""
 
     body: Schema | None = None
+    takes_file: bool = False
     answers: list[Answer] = field(default_factory=list)
     raises: list[type[AppError]] = field(default_factory=list)
     filters: Filters | None = None

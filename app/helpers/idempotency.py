@@ -63,7 +63,11 @@ def _hash(data: bytes) -> str:
 
 
 def _canonical_body() -> bytes:
-    """The same for bodies that mean the same: JSON with sorted names; else the bytes as they are."""
+    """The same for bodies that mean the same: JSON with sorted names; a file by its content; else the bytes as they
+    are."""
+    if "upload" in g:
+        fingerprint: bytes = g.upload.fingerprint
+        return fingerprint
     data = request.get_data()
     try:
         return json.dumps(json.loads(data), sort_keys=True, ensure_ascii=True).encode()

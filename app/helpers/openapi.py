@@ -22,6 +22,16 @@ PROBLEM_HEADERS = {
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
 }
+FILE = {"type": "string", "format": "binary"}
+UPLOAD = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"upfile": FILE}, "required": ["upfile"]},
+        },
+        "application/octet-stream": {"schema": FILE},
+    },
+}
 CHANGING = ("PUT", "PATCH", "DELETE")
 ABOUT = (
     "Slow work is answered with `202 Accepted` and a job to follow. Errors are problem objects (RFC 9457); the `type` "
@@ -93,6 +103,8 @@ def _operation(app: Flask, rule: Rule, method: str, schemas: dict[str, Any]) -> 
         if method == "PATCH":
             content["application/merge-patch+json"] = content["application/json"]
         operation["requestBody"] = {"required": True, "content": content}
+    if said.takes_file:
+        operation["requestBody"] = UPLOAD
     return operation | ({"security": []} if public else {}) | ({"deprecated": True} if old else {})
 
 
@@ -154,6 +166,7 @@ def _response(answer: Answer, method: str, old: bool, schemas: dict[str, Any]) -
     words = {
         303: "See there.",
         200: "Done.",
+        206: "The range that was asked for.",
         201: "Made.",
         202: "Accepted: follow the job.",
         204: "Done; nothing to show.",

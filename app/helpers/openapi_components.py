@@ -15,6 +15,8 @@ HEADERS = {
     "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
     "Idempotency-Replayed": ("There, and `true`, if this is the first answer again.", {"type": "string"}),
     "Preference-Applied": ("There if `Prefer` was heeded: `wait=10`.", {"type": "string"}),
+    "Content-Range": ("Which bytes these are, and of how many.", {"type": "string"}),
+    "Accept-Ranges": ("That a range may be asked for.", {"type": "string"}),
     "Deprecation": ("Since when this version is deprecated (RFC 9745).", {"type": "string"}),
     "Sunset": ("When this version may go (RFC 8594).", {"type": "string"}),
     "Link": ("Where the successor is.", {"type": "string"}),

@@ -74,8 +74,21 @@ def new_key() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
+_open: list[Storage] = []
+
+
+def use(settings: Settings) -> None:
+    """Makes the storage that `STORAGE_URL` names that of this process."""
+    _open[:] = [open_storage(settings)]
+
+
+def storage() -> Storage:
+    """The storage of this process."""
+    return _open[0]
+
+
 def open_storage(settings: Settings) -> Storage:
-    """The storage that `STORAGE_URL` names. Each imports only what it needs."""
+    """Each imports only what it needs."""
     from app.helpers.folder import Folder  # noqa: PLC0415
 
     return Folder(settings.storage_url)

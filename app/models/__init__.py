@@ -2,6 +2,7 @@
 
 from app.models.api_token import ApiToken
 from app.models.base import Base, Model
+from app.models.file import File
 from app.models.idempotency_key import IdempotencyKey
 from app.models.job import Job
 from app.models.job_event import JobEvent
@@ -13,6 +14,7 @@ from app.models.user import User
 __all__ = [
     "ApiToken",
     "Base",
+    "File",
     "IdempotencyKey",
     "Job",
     "JobEvent",

@@ -10,7 +10,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import session
 from app.models.base import BigId, NumberedModel, now
 
-SCOPES = ("tasks:read", "tasks:write", "jobs:read", "jobs:write", "user:read", "user:write")
+SCOPES = (
+    "tasks:read",
+    "tasks:write",
+    "files:read",
+    "files:write",
+    "jobs:read",
+    "jobs:write",
+    "user:read",
+    "user:write",
+)
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 

@@ -24,6 +24,7 @@ TOP = {"__init__", "factory", "boot", "wsgi", "commands"}  # these put the rest 
 FLASK_HELPERS = {
     "auth",
     "cors",
+    "downloads",
     "idempotency",
     "limits",
     "openapi",
@@ -32,6 +33,7 @@ FLASK_HELPERS = {
     "pages",
     "problems",
     "responses",
+    "uploads",
     "validation",
     "waiting",
     "web_monitoring",

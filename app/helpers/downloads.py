@@ -1,0 +1,66 @@
+"""Blobs as answers: whole or a range of them, with conditions (RFC 9110). What strangers uploaded never runs in a
+browser under our address: it is an attachment, of the type that we say, in a sandbox."""
+
+from collections.abc import Iterator
+
+from flask import Response, request
+
+from app.config import settings
+from app.errors import ContentLost, RangeNotSatisfiable, Unavailable
+from app.helpers import monitoring
+from app.helpers.content import Attachment
+from app.helpers.storage import BlobMissing, storage
+
+HEADERS = {
+    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, no-cache",  # kept, but asked for each time whether it still is the same, and allowed
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+
+def send(blob: Attachment) -> Response:
+    """The blob, or as much of it as the request asks for."""
+    response = Response(headers=HEADERS, content_type=blob.type)
+    response.headers["Content-Disposition"] = blob.disposition
+    response.set_etag(blob.etag)
+    response.make_conditional(request)
+    if response.status_code == 304:
+        return response
+    prefix = settings().x_accel_prefix
+    if prefix:  # nginx sends it, and minds the range
+        response.headers["X-Accel-Redirect"] = f"{prefix}{blob.key[-2:]}/{blob.key}"
+        return response
+    start, end = 0, blob.size
+    span = _span(blob)
+    if span is not None:
+        start, end = span
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
+    response.response, response.direct_passthrough = _read(blob, start, end), True
+    response.headers["Content-Length"] = str(end - start)
+    return response
+
+
+def _read(blob: Attachment, start: int, end: int) -> Iterator[bytes]:
+    try:
+        return storage().read(blob.key, start, end)
+    except BlobMissing as error:
+        monitoring.notify(error, fingerprint="content-lost")
+        raise ContentLost from None
+    except OSError as error:
+        monitoring.notify(error)
+        raise Unavailable("The storage of files is away. Try again.") from None
+
+
+def _span(blob: Attachment) -> tuple[int, int] | None:
+    """The one range that is asked for, from its first byte to behind its last. Several at once, or one of another
+    version, get the whole."""
+    wanted = request.range
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        return None
+    if request.if_range.etag not in (None, blob.etag) or request.if_range.date is not None:
+        return None
+    span = wanted.range_for_length(blob.size)
+    if span is None:
+        raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{blob.size}"})
+    return span
