@@ -169,6 +169,13 @@ class ValidationFailed(AppError):
     status, slug, title = 422, "validation-error", "Validation failed"
 
 
+class PreviewImpossible(AppError):
+    """No preview can be made of this file."""
+
+    status, slug, title = 422, "preview-impossible", "Preview impossible"
+    exit_code = 3  # of the process that opened the file
+
+
 class RateLimited(AppError):
     """There were too many requests: wait as many seconds as `Retry-After` says, then go on."""
 
