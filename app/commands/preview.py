@@ -15,22 +15,22 @@ from app.commands.lifeline import die_with_parent
 from app.errors import PreviewImpossible
 
 MEMORY_BYTES = 1 << 30
-MOST_OPEN_FILES = 32
 
 
 def main(arguments: list[str]) -> int:
     kind, cpu_seconds, seconds, most_bytes = arguments[0], *map(int, arguments[1:])
     die_with_parent()
-    # Should the parent lose sight of this process, or have died before it could be noticed.
-    signal.alarm(seconds)
-    _limit(cpu_seconds, most_bytes)
+    signal.alarm(seconds)  # should the parent lose sight of this process, or have died before it could be noticed
     make = _maker(kind)  # what can't be imported is our fault, and not the file's
+    _limit(cpu_seconds, most_bytes)
     try:
         sys.stdout.buffer.write(make(sys.stdin.buffer))
     except PreviewImpossible as impossible:
         return _refuse(impossible.detail)
     except MemoryError:
         return _refuse("Making the preview used too much memory.")
+    except ImportError:
+        raise  # too late: see NOFILE below
     except Exception:  # decoders raise whatever they happen upon
         return _refuse("The file is broken, or is not of its type.")
     return 0
@@ -41,7 +41,9 @@ def _limit(cpu_seconds: int, most_bytes: int) -> None:
         resource.RLIMIT_CPU: cpu_seconds,
         resource.RLIMIT_FSIZE: most_bytes,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: MOST_OPEN_FILES,
+        # No file and no socket but those that are open: whatever a decoder is turned into, it can neither read our
+        # secrets nor tell Redis anything. All imports are done; pdfium brings along its fonts.
+        resource.RLIMIT_NOFILE: 0,
         resource.RLIMIT_NPROC: 0,  # no process and no thread, unless root is who runs it
     }
     if sys.platform.startswith("linux"):
@@ -49,12 +51,12 @@ def _limit(cpu_seconds: int, most_bytes: int) -> None:
     for kind, most in limits.items():
         _, already = resource.getrlimit(kind)
         hard = most if already == resource.RLIM_INFINITY else min(most, already)
-        # One more for the processor, so that the signal which says why comes before the one that kills.
-        resource.setrlimit(kind, (hard, hard + 1) if kind == resource.RLIMIT_CPU else (hard, hard))
+        # A second more until the kernel kills, so that the signal which says why comes first.
+        resource.setrlimit(kind, (hard, hard + 1) if hard == cpu_seconds else (hard, hard))
 
 
 def _maker(kind: str) -> Callable[[BinaryIO], bytes]:
-    """Imports only what this kind of file needs."""
+    """Imports what this kind of file needs, and nothing else."""
     if kind == "image":
         from app.helpers.thumbnails import of_image  # noqa: PLC0415
 

@@ -14,6 +14,8 @@ MOST_LINES, MOST_TEXT_BYTES = 100, 16 << 10
 MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 50, 50, 200
 DELIMITERS = (",", ";", "\t")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+for encoding in BOMS.values():
+    codecs.lookup(encoding)  # now, since it imports: this process can't open a file later
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and newline
 
 
@@ -62,5 +64,6 @@ def _table(text: str, delimiter: str, is_whole: bool) -> list[list[str]]:
 
 def _regularity(rows: list[list[str]]) -> tuple[int, int]:
     """The right delimiter makes most rows equally wide, the wrong ones leave them whole or cut them anyhow."""
-    width, times = Counter(map(len, rows)).most_common(1)[0]
-    return (times, width) if width > 1 else (0, width)
+    times = Counter(map(len, rows))
+    width = max(times, key=times.__getitem__)
+    return (times[width], width) if width > 1 else (0, width)

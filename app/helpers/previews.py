@@ -81,7 +81,7 @@ def make(path: Path, media_type: str) -> Preview:
                 process.kill()  # whatever ends the wait; it does nothing to a process that has ended
         output.seek(0)
         errors.seek(0)
-        return Preview(_judged(code, output.read(MOST_BYTES), errors.read(LONGEST_TRACE)), TYPES[kind])
+        return Preview(_judged(code, output.read(MOST_BYTES), errors.read()[-LONGEST_TRACE:]), TYPES[kind])
 
 
 def _kind(media_type: str) -> str | None:
@@ -99,6 +99,6 @@ def _judged(code: int, output: bytes, errors: bytes) -> bytes:
     if code in TOO_LONG:
         raise PreviewImpossible("Making the preview took too long.")
     if code in CRASHES:
-        raise PreviewImpossible("What reads files of this type crashed over this one.")
+        raise PreviewImpossible("Reading the file crashed, or took too much memory.")
     # Somebody killed it, or it could not even start: nothing is wrong with the file.
     raise RuntimeError(f"the preview's process ended with {code}: {errors.decode('utf-8', 'replace')}")
