@@ -199,6 +199,13 @@ class DigestMismatch(AppError):
     status, slug, title = 422, "digest-mismatch", "Digest mismatch"
 
 
+class PreviewImpossible(AppError):
+    """No preview can be made of this file."""
+
+    status, slug, title = 422, "preview-impossible", "Preview impossible"
+    exit_code = 3  # of the process that opened the file
+
+
 class RateLimited(AppError):
     """There were too many requests: wait as many seconds as `Retry-After` says, then go on."""
 
