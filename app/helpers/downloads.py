@@ -36,8 +36,9 @@ def send(blob: Attachment) -> Response:
         start, end = span
         response.status_code = 206
         response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
-    response.response, response.direct_passthrough = _read(blob, start, end), True
     response.headers["Content-Length"] = str(end - start)
+    if request.method != "HEAD":
+        response.response, response.direct_passthrough = _read(blob, start, end), True
     return response
 
 
@@ -60,7 +61,9 @@ def _span(blob: Attachment) -> tuple[int, int] | None:
         return None
     if request.if_range.etag not in (None, blob.etag) or request.if_range.date is not None:
         return None
-    span = wanted.range_for_length(blob.size)
-    if span is None:
+    first, stop = wanted.ranges[0]
+    if first is not None and first < 0:  # so many from the end, or all there are
+        first = max(0, blob.size + first)
+    if first is None or first >= blob.size:
         raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{blob.size}"})
-    return span
+    return first, min(stop or blob.size, blob.size)
