@@ -36,8 +36,11 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
     """True if the job waits in the ledger now. A job that only was rung twice does not."""
     row = Job.find(job_id)
     if row is not None:
-        requeued = row.status == "failed" and record.get_status(refresh=True) == JobStatus.QUEUED
-        return requeued and reports.start_again(row)
+        if row.status == "failed" and _is_requeued(record, row):
+            return reports.start_again(row)
+        if row.is_done:
+            doorbell.correct(record, row)
+        return False
     kind = _type_of(record)
     if kind is None or doorbell.OURS in record.meta:  # what the ledger has forgotten does not come back from Redis
         return False
@@ -57,6 +60,13 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
     )
     session.flush()
     return True
+
+
+def _is_requeued(record: RqJob, row: Job) -> bool:
+    """Not so if the job was only rung once more, by a process that was stopped between its commit and its ring: then
+    the record is a new one, without the mark of that failure."""
+    is_marked = bool(record.meta.get(doorbell.FAILED) == row.attempt)
+    return is_marked and record.get_status(refresh=True) == JobStatus.QUEUED
 
 
 def _type_of(record: RqJob) -> registry.JobType | None:

@@ -16,7 +16,7 @@ from app.models.base import now
 from app.models.job import HELD
 from app.queue import signals
 
-LEASE_SECONDS = 10  # how long a silent worker keeps its job; with the relay's tick, well inside the promised 15
+LEASE_SECONDS = 8  # how long a silent worker keeps its job; with all that follows, well inside the promised 15
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ QUIET_SECONDS = 1.0  # how long a full queue or an unreachable Redis is left to 
 RESULT_SECONDS = 300  # how long RQ's tools show a finished job; the ledger keeps it for weeks
 FAILURE_SECONDS = 7 * 86400
 OURS = "accepted"  # in the `meta` of RQ's record: the ledger knows, or knew, this job
+FAILED = "failed"  # in the same place: the attempt that failed for good
+ENDS = {"succeeded": JobStatus.FINISHED, "failed": JobStatus.FAILED, "canceled": JobStatus.CANCELED}
 
 REORDER = """
     local there, left, line = redis.call('LRANGE', KEYS[1], 0, -1), {}, {}
@@ -190,6 +192,14 @@ def forget(ids: list[str], queue: str) -> None:
         if dead:
             pipe.zrem(started.key, *dead)
         pipe.execute()
+
+
+def correct(record: RqJob, job: Job) -> None:
+    """The job was rung for after its end, so RQ's record calls it queued, and would for ever."""
+    record.meta[FAILED] = job.attempt
+    record.save_meta()
+    record.set_status(ENDS[job.status])
+    connection().expire(record.key, FAILURE_SECONDS if job.status == "failed" else RESULT_SECONDS)
 
 
 def forget_abandoned(queue: str) -> None:

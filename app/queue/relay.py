@@ -28,6 +28,8 @@ BATCH = 500
 LAST_WORD_SECONDS = 2  # for an alert that is on its way; else it is repeated
 ALIVE_KEY = "accepted:relay"  # in Redis, while some relay looks
 ALIVE_SECONDS = 10
+STAND_IN_KEY = "accepted:relay:stand-in"  # while somebody else looks for it
+QUIET_SECONDS = 2  # without a look, then somebody stands in
 
 
 def run() -> int:
@@ -40,6 +42,7 @@ def run() -> int:
     log.info("relay started")
     while not stop.is_set():
         try:
+            doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
             busy = look()
         except (RedisError, DBAPIError) as error:
             log.warning("relay: %s is away: %s", "redis" if isinstance(error, RedisError) else "the database", error)
@@ -52,12 +55,24 @@ def run() -> int:
     return 0
 
 
+def stand_in() -> None:
+    """What every worker's parent does now and then: looks for lost jobs, and if no relay has looked for a while, does
+    all that it does. If Redis is away, there is nothing to ring."""
+    rescue.take_back_lost()
+    try:
+        client = doorbell.connection()
+        quiet = client.pttl(ALIVE_KEY) < (ALIVE_SECONDS - QUIET_SECONDS) * 1000
+        if quiet and client.set(STAND_IN_KEY, "", nx=True, px=QUIET_SECONDS * 1000):
+            look()
+    except RedisError as error:
+        log.warning("redis is away: %s", error)
+
+
 def look() -> bool:
     """One look at everything. True if there is more to do at once."""
     more = make_due_ready() == BATCH
     rescue.take_back_lost()
     recurrences.fire()
-    doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
     rung = [fill(queue) for queue in LANES]
     return more or max(rung) > doorbell.WINDOW // 2  # the workers are quick: they shall not wait for the next look
 

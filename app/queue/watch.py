@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from app.db import session
 from app.models import Job
 from app.models.job import HELD
-from app.queue import claims, ledger, registry, rescue, runner
+from app.queue import claims, ledger, registry, relay, rescue, runner
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 2.5  # a quarter of a lease
+HEARTBEAT_SECONDS = 2.0  # a quarter of a lease
 LOOK_SECONDS = 0.25
-RESCUE_SECONDS = 2.0  # between two looks for jobs of other workers, which are the relay's business first
+STAND_IN_SECONDS = 2.0  # between two looks whether the relay is there
 OVERTIME_SECONDS = 15  # beyond its timeout a job is stuck where no exception reaches it
 CANCEL_SECONDS = 30  # a canceled job may take this long to its next checkpoint
 LAST_WORD_SECONDS = 6  # after SIGTERM; the child's own grace is shorter, supervisord's patience longer
@@ -60,7 +60,7 @@ class Watch:
         self.unread = b""
         self.held: Held | None = None
         self.stop_at: float | None = None  # when patience with a child that has to go is over
-        self.started_at = self.beat_at = self.rescue_at = 0.0
+        self.started_at = self.beat_at = self.stand_in_at = 0.0
         self.quick_deaths = 0
 
     def run(self) -> int:
@@ -116,9 +116,9 @@ class Watch:
         try:
             if self.held is not None:
                 self._check(self.held, moment)
-            if moment > self.rescue_at:
-                self.rescue_at = moment + RESCUE_SECONDS
-                rescue.take_back_lost()
+            if moment > self.stand_in_at:
+                self.stand_in_at = moment + STAND_IN_SECONDS
+                relay.stand_in()
         except DBAPIError as error:
             log.warning("the database is away: %s", error)
         finally:

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-PAST_THE_LEASE = (11.0, 14.0)  # seconds; a lease is good for ten
+PAST_THE_LEASE = (9.0, 11.0)  # seconds; a lease is good for eight
 SHORT = (1.0, 4.0)
 TARGETS = {  # of each kind of strike, who is struck how often; a worker is a parent and the child that works
     "kill": {"worker": 25, "child": 25, "redis": 20, "main": 15, "relay": 15},

@@ -27,7 +27,8 @@ from sqlalchemy import select, update
 from app.db import session
 from app.models import Job
 from app.models.base import now
-from app.queue import checkpoint, enqueue, job, ledger
+from app.queue import checkpoint, doorbell, enqueue, job, ledger
+from app.queue.doorbell import Ring
 
 done: list[str] = []
 in_the_middle: list[Callable[[], object]] = []  # what a test wants done while a job runs
@@ -214,3 +215,20 @@ def test_only_what_is_registered_runs_from_the_command_line(redis, rq, work, tmp
     assert not crater.exists()
     (ran,) = session.scalars(select(Job)).all()
     assert (ran.type, ran.status, ran.result) == ("test_rq_tools.note", "succeeded", "by hand")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("note", JobStatus.FINISHED), ("fail", JobStatus.FAILED)])
+def test_ring_that_comes_after_the_end_starts_nothing(redis, work, name, shown):
+    """By a process that was stopped between its commit and its ring. It is no `rq requeue`."""
+    job_id = ask(name, word="x")
+    late = Ring.of(session.get_one(Job, job_id))
+    work()
+    make_due()
+    work()
+    ended, attempts = status(job_id), len(done)
+    redis.delete(RqJob.key_for(job_id))
+    doorbell.ring([late])
+    work()
+    assert (status(job_id), len(done)) == (ended, attempts)
+    assert record(redis, job_id).get_status() == shown
+    assert redis.ttl(RqJob.key_for(job_id)) > 0

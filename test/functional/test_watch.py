@@ -121,6 +121,11 @@ def test_job_of_a_worker_that_is_killed_whole_waits_for_no_lease(worker, reaches
     assert (job.crashes, job.charged, job.history[0]["error"]) == (1, 0, "The worker vanished")
 
 
+def test_parents_do_the_relays_work_while_there_is_none(worker, reaches):
+    job_id = ask("quick", in_=timedelta(milliseconds=100))
+    assert reaches(job_id, lambda job: job.is_done).status == "succeeded"
+
+
 def test_job_that_is_stuck_in_c_dies_too(worker, reaches):
     job = reaches(ask("stick"), lambda job: job.is_done)
     assert (job.status, job.attempt, job.history[-1]["error"]) == ("failed", 1, "TimeoutError")
