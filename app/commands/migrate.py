@@ -68,7 +68,7 @@ def make_database(engine: Engine) -> bool:
     arguments, options = engine.dialect.create_connect_args(engine.url.set(database=MAINTENANCE))
     name = engine.url.database or ""
     try:
-        server = psycopg.connect(*arguments, **options, autocommit=True, connect_timeout=5)
+        server = psycopg.connect(*arguments, **{"connect_timeout": 5, "autocommit": True, **options})
     except psycopg.OperationalError:
         return False
     with server:

@@ -61,7 +61,8 @@ def poor(connected):
 
 
 def test_missing_database_is_made_in_utf8(tmp_path, missing, capsys):
-    assert start_migrating(settings_for(tmp_path, missing)) == migrate.newest_revision()
+    with_options = missing.update_query_dict({"connect_timeout": "7", "application_name": "accepted"})
+    assert start_migrating(settings_for(tmp_path, with_options)) == migrate.newest_revision()
     assert capsys.readouterr().err == f"accepted: made the database {ODD!r}\n"
     engine = create_engine(missing)
     with engine.connect() as connection:
