@@ -14,7 +14,7 @@ def boot(settings: config.Settings, *, pool_size: int = 5) -> tuple[Engine, Redi
     config.use(settings)
     logs.configure(settings)
     monitoring.configure(settings)
-    engine = db.connect(settings.database_url, pool_size=pool_size)
+    engine = db.connect(settings.database_url, schema=settings.db_schema, pool_size=pool_size)
     storage.use(settings)
     redis = doorbell.connect(settings.redis_url)
     recurrences.schedule(SCHEDULE)

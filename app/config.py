@@ -71,11 +71,11 @@ def _database_url(_name: str, known: dict[str, Any], env: Mapping[str, str]) -> 
         return f"sqlite:///{quote(str(known['data_dir'] / 'accepted.db'))}"
     user, password = part("DB_USER", default=""), part("DB_PASSWORD", kinds.SECRET, "")
     login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
-    host, port = part("DB_HOST", default="127.0.0.1"), part("DB_PORT", kinds.PORT, 5432)
+    host, port = part("DB_HOST", kinds.DATABASE_HOST, "127.0.0.1"), part("DB_PORT", kinds.PORT, 5432)
     name = quote(part("DB_NAME", default="accepted"), safe="")
     if host.startswith("/"):  # the directory of a socket
         return f"postgresql+psycopg://{login}@/{name}?host={quote(host, safe='')}&port={port}"
-    return f"postgresql+psycopg://{login}@{f'[{host}]' if ':' in host else host}:{port}/{name}"
+    return f"postgresql+psycopg://{login}@{host}:{port}/{name}"
 
 
 def _storage_url(_name: str, known: dict[str, Any], _env: Mapping[str, str]) -> str:
@@ -113,6 +113,7 @@ class Settings:
     log_dir: Path = setting(kinds.PATH, lambda _, known, __: known["data_dir"] / "log")  # rotating logs
     secret_key: str = setting(kinds.SECRET, _made_secret)  # signs tokens
     database_url: str = setting(kinds.DATABASE_URL, _database_url)  # or DB_TYPE, DB_USER …; SQLite unless set
+    db_schema: str | None = setting(kinds.SCHEMA)  # PostgreSQL's, for all our tables; unset: its default
     storage_url: str = setting(kinds.STORAGE_URL, _storage_url)  # or s3://bucket/prefix; unset: DATA_DIR/files
     redis_url: str = setting(kinds.REDIS_URL, _local_redis_url)  # the local Redis unless set
     smtp_url: str | None = setting(kinds.SMTP_URL)  # unset: mails become .eml files under DATA_DIR/mail
@@ -162,6 +163,8 @@ def load(env: Mapping[str, str] = os.environ) -> Settings:
     for name in ("secret_key", "supervisor_password"):
         if settings.is_production and len(getattr(settings, name)) < SHORTEST_SECRET:
             raise ConfigError(f"{name.upper()}: must have at least {SHORTEST_SECRET} characters in production")
+    if settings.db_schema and settings.database_url.startswith("sqlite"):
+        raise ConfigError("DB_SCHEMA: only PostgreSQL has schemas: unset it, or set DATABASE_URL or DB_TYPE")
     return settings
 
 

@@ -26,21 +26,26 @@ read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 BUSY_TIMEOUT_MS = 10_000
 
 
-def connect(url: str, *, pool_size: int = 5) -> Engine:
-    """Makes the engine and binds the session to it. No connection is opened yet."""
+def connect(url: str, *, schema: str | None = None, pool_size: int = 5) -> Engine:
+    """Makes the engine and binds the session to it. No connection is opened yet.
+
+    All that is ours is in this schema of PostgreSQL, and no statement sees another one's tables.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(url, hide_parameters=True, pool_size=pool_size, max_overflow=20)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
+        options = "-c timezone=utc -c lock_timeout=10000" + (f" -c search_path={schema}" if schema else "")
         engine = create_engine(
             url,
+            execution_options={"schema": schema},  # for the migrations, which make it
             hide_parameters=True,  # rows hold people's data: none of it belongs in a log or an alert
             pool_size=pool_size,
             max_overflow=20,
             pool_timeout=5,
             pool_pre_ping=True,  # survives a restart of the database
-            connect_args={"connect_timeout": 5, "options": "-c timezone=utc -c lock_timeout=10000"},
+            connect_args={"connect_timeout": 5, "options": options},
         )
     session.remove()
     session.configure(bind=engine)

@@ -4,6 +4,7 @@ that names the setting."""
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ POSTGRESQL_FORM = re.compile(  # `postgres://` is the spelling that hosting serv
 )
 # Several processes share the database: one in memory is no use to them.
 SQLITE_FORM = re.compile(r"sqlite:///(?!:memory:|\?).+")
+DATABASE_HOST_FORM = re.compile(r"/.+|[^\s/?#@:\[\]]+")
+SCHEMA_FORM = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")  # PostgreSQL keeps pg_… for itself
 Default = Callable[[str, dict[str, Any], Mapping[str, str]], Any]  # (name, the settings before it, the environment)
 
 
@@ -74,6 +77,13 @@ def _parse_database_url(text: str) -> str:
     return text if SQLITE_FORM.fullmatch(text) else _refuse(text)
 
 
+def _parse_database_host(text: str) -> str:
+    """As a URL wants it: an IPv6 address in brackets, whether it came with them or not."""
+    if ":" in text and not text.startswith("/"):
+        return f"[{IPv6Address(text.strip('[]'))}]"
+    return text if DATABASE_HOST_FORM.fullmatch(text) else _refuse(text)
+
+
 def _parse_storage_url(text: str) -> str:
     """How to reach the bucket, and as whom, is in the variables that all clients of S3 know: `AWS_…`."""
     parts = urlsplit(text)
@@ -104,4 +114,9 @@ REDIS_URL = Kind(
     "a redis://, rediss:// or unix:// URL", _parse_url("redis", "rediss", "unix", needs_host=False), secret=True
 )
 STORAGE_URL = Kind("a file:///folder or s3://bucket/prefix URL", _parse_storage_url)
+DATABASE_HOST = Kind("a host's name or address, or the folder of a socket", _parse_database_host)
+SCHEMA = Kind(
+    "a plain name of small letters, digits and _, at most 63, not pg_…",
+    lambda text: text if SCHEMA_FORM.fullmatch(text) else _refuse(text),
+)
 DATABASE_URL = Kind("a postgresql:// or sqlite:///file URL", _parse_database_url, secret=True)

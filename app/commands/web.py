@@ -14,6 +14,7 @@ from granian.log import LogLevels
 from app import config
 from app.commands.lifeline import die_with_parent
 from app.commands.listener import BACKLOG, STOP_ACCEPTING, listen
+from app.helpers import logs
 from app.helpers.doors import ORDINARY
 from app.queue.signals import MOST_WAITING
 
@@ -45,6 +46,7 @@ class Server(Granian):  # type: ignore[misc,valid-type]
 def main(_arguments: list[str]) -> int:
     die_with_parent()
     settings = config.load()
+    logs.configure(settings)
     given = os.environ.get("LISTEN_FD")
     listener = socket.socket(fileno=int(given)) if given else listen("PORT", settings.host, settings.port)
     Server(
@@ -58,6 +60,7 @@ def main(_arguments: list[str]) -> int:
         websockets=False,
         log_level=LogLevels.info if settings.debug else LogLevels.error,
         log_access=settings.debug,
+        log_dictconfig={"loggers": {}},  # no handlers of its own: what it says goes where all goes
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
     ).serve()

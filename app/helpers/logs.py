@@ -1,8 +1,9 @@
-"""Logging: one line an event on standard error, which supervisord writes to rotating files. The ids of the request
-or job in hand are on every line."""
+"""Logging: one line an event, with the ids of the request or job in hand. On standard error, as programs do; under
+supervisord, which writes each stream to rotating files of its own, what is below WARNING goes to standard output."""
 
 import json
 import logging
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -47,12 +48,17 @@ class JsonFormatter(_Formatter):
 
 def configure(settings: Settings) -> None:
     """Replaces whatever handlers there were, so that a second call changes nothing."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    handlers = [logging.StreamHandler(sys.stderr)]
+    if "SUPERVISOR_ENABLED" in os.environ:
+        handlers[0].setLevel(logging.WARNING)
+        handlers.append(logging.StreamHandler(sys.stdout))
+        handlers[1].addFilter(lambda record: record.levelno < logging.WARNING)
     root = logging.getLogger()
     for old in [h for h in root.handlers if isinstance(h.formatter, _Formatter)]:
         root.removeHandler(old)
-    root.addHandler(handler)
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+        root.addHandler(handler)
     root.setLevel(logging.DEBUG if settings.debug else settings.log_level)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -22,7 +22,8 @@ CHANGED = """
     NEW.status <> OLD.status OR NEW.attempt <> OLD.attempt OR NEW.progress_at {differs} OLD.progress_at
 """
 FUNCTION = f"""
-    CREATE FUNCTION note_job_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {NOTE} RETURN NULL; END $$
+    CREATE FUNCTION note_job_event() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN {NOTE} RETURN NULL; END $$
 """
 EXPIRED = sa.text("expires_at IS NOT NULL AND emptied_at IS NULL")
 

@@ -26,7 +26,8 @@ COUNT = """
 """
 ENDED = "NEW.batch_id IS NOT NULL AND NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL"
 FUNCTION = f"""
-    CREATE FUNCTION count_batch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {COUNT} RETURN NULL; END $$
+    CREATE FUNCTION count_batch() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN {COUNT} RETURN NULL; END $$
 """
 
 

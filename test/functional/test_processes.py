@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -46,6 +47,24 @@ def test_supervisor_wants_a_password(server: Copy, page: str) -> None:
     connection.request("GET", page)
     assert connection.getresponse().status == 401
     connection.close()
+
+
+def test_logs_are_apart_by_level(server: Copy) -> None:
+    body = {"email": "alice@example.com", "password": "correct horse"}
+    token = server.ask("POST", "/api/v1/user", body)[1]["token"]
+    assert server.ask("GET", "/api/v1/fail", token=token)[0] == 500
+    server.processes("main")[-1].kill()  # of which granian tells, too
+
+    def said(name: str) -> str:
+        return (server.folder / "var" / "log" / name).read_text()
+
+    wait_for(lambda: "Unexpected exit from worker-1" in said("main.error.log"), server.logs)
+    assert "KeyError: 'a key that nobody set'" in said("main.error.log")
+    assert "relay started" in said("relay.log")
+    for program in ("main", "worker-0", "worker-1", "relay"):
+        assert not re.search("WARNING|ERROR|Traceback", said(f"{program}.log"))
+        assert " INFO " not in said(f"{program}.error.log")
+    wait_for(server.is_ready, server.logs)
 
 
 @pytest.mark.parametrize(

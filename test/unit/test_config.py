@@ -43,6 +43,11 @@ def test_defaults(tmp_path):
         ("DATABASE_URL", "postgresql://u:p@h:port/d"),
         ("DATABASE_URL", "postgresql://u@h@i/d"),
         ("DB_TYPE", "oracle"),
+        ("DB_SCHEMA", "Ours"),
+        ("DB_SCHEMA", "a,b"),
+        ("DB_SCHEMA", "pg_ours"),
+        ("DB_SCHEMA", "1st"),
+        ("DB_SCHEMA", "a" * 64),
         ("REDIS_URL", "http://localhost"),
         ("REDIS_URL", "redis://localhost:port"),
         ("SMTP_URL", "localhost"),
@@ -64,6 +69,15 @@ def test_bad_value_is_one_line_that_names_the_setting(tmp_path, name, value):
 @pytest.mark.parametrize("value", ["False", "false", "0", "no", "off", ""])
 def test_debug_off_really_means_off(tmp_path, value):
     assert read(tmp_path, DEBUG=value).debug is False
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DB_HOST", "h/x"), ("DB_HOST", "u@h"), ("DB_HOST", "db:5432"), ("DB_HOST", "a b"), ("DB_PORT", "x")],
+)
+def test_bad_part_of_the_database_is_one_line(tmp_path, name, value):
+    with pytest.raises(ConfigError, match=f"^{name}: must be "):
+        read(tmp_path, DB_TYPE="postgresql", **{name: value})
 
 
 def test_secrets_never_appear_in_a_refusal_or_a_repr(tmp_path):
@@ -117,6 +131,35 @@ def test_place_without_room_for_secrets_is_one_line(tmp_path):
 )
 def test_database_settings(tmp_path, env, url):
     assert read(tmp_path, **env).database_url == url
+
+
+@pytest.mark.parametrize(
+    "host", ["db.example.com", "192.0.2.1", "::1", "[::1]", "fe80::1%eth0", "/run/my pg", "/run/a&b=c?d"]
+)
+@pytest.mark.parametrize("odd", ["p@ss:w/rd?#[]", "100%41 + ü&=;", "\"'\\$", "0"])
+def test_parts_of_the_database_reach_it_as_they_are(tmp_path, host, odd):
+    parts = {"DB_USER": odd, "DB_PASSWORD": odd, "DB_HOST": host, "DB_PORT": "6432", "DB_NAME": odd}
+    url = make_url(read(tmp_path, DB_TYPE="postgresql", **parts).database_url)
+    _, found = url.get_dialect()().create_connect_args(url)
+    expected = {"user": odd, "password": odd, "host": host.strip("[]"), "port": 6432, "dbname": odd}
+    assert {**found, "port": int(found["port"])} == expected
+
+
+def test_parts_of_the_database_that_are_not_given(tmp_path):
+    url = make_url(read(tmp_path, DB_TYPE="postgresql").database_url)
+    assert (url.host, url.port, url.database, url.password) == ("127.0.0.1", 5432, "accepted", None)
+    assert read(tmp_path, DB_TYPE="sqlite", DB_NAME="x").database_url == f"sqlite:///{tmp_path}/accepted.db"
+    assert read(tmp_path, DB_TYPE="postgresql", DATABASE_URL="sqlite:////x.db").database_url == "sqlite:////x.db"
+
+
+@pytest.mark.parametrize("name", ["public", "_x1", "user", "a" * 63])
+def test_schema_is_a_plain_name(tmp_path, name):
+    assert read(tmp_path, DB_TYPE="postgresql", DB_SCHEMA=name).db_schema == name
+
+
+def test_schema_without_postgresql_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="DB_SCHEMA: only PostgreSQL has schemas"):
+        read(tmp_path, DB_SCHEMA="ours")
 
 
 def test_data_directory_with_odd_characters(tmp_path):
