@@ -1,8 +1,8 @@
 """`python -m app.commands.preview KIND CPU_SECONDS SECONDS BYTES`: the process in which a stranger's file is opened,
 and nothing else. The file is its standard input, the preview its standard output; started by `app/helpers/previews.py`.
 
-It takes from itself what it does not need before it reads the first byte. So a file can make it fail, but neither
-fill the memory or the disk nor keep the processor busy; and what breaks in here, breaks nothing else.
+Before it reads the first byte it takes from itself what it does not need. So a file can make it fail, but can neither
+fill the memory or the disk nor keep the processor busy; and what breaks in here breaks nothing else.
 """
 
 import resource
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 def _limit(cpu_seconds: int, most_bytes: int) -> None:
     limits = {
-        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_CPU: cpu_seconds + 1,
         resource.RLIMIT_FSIZE: most_bytes,
         resource.RLIMIT_CORE: 0,
         # No file and no socket but those that are open: whatever a decoder is turned into, it can neither read our
@@ -51,8 +51,8 @@ def _limit(cpu_seconds: int, most_bytes: int) -> None:
     for kind, most in limits.items():
         _, already = resource.getrlimit(kind)
         hard = most if already == resource.RLIM_INFINITY else min(most, already)
-        # A second more until the kernel kills, so that the signal which says why comes first.
-        resource.setrlimit(kind, (hard, hard + 1) if hard == cpu_seconds else (hard, hard))
+        # Before the kernel kills for the processor's time, it sends a signal that says so.
+        resource.setrlimit(kind, (min(cpu_seconds, hard) if kind == resource.RLIMIT_CPU else hard, hard))
 
 
 def _maker(kind: str) -> Callable[[BinaryIO], bytes]:

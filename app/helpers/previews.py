@@ -15,10 +15,10 @@ from app.errors import PreviewImpossible
 CPU_SECONDS = 20
 TIMEOUT_SECONDS = 30  # by the clock
 MOST_BYTES = 4 << 20  # of a preview; the process can't write more either
-LONGEST_REASON = 200  # characters; what speaks may be what a decoder was turned into
+LONGEST_REASON = 200  # characters; it may come from a decoder that was taken over
 LONGEST_TRACE = 2000
 
-IMAGES = ("avif", "bmp", "gif", "jpeg", "png", "tiff", "webp", "x-ms-bmp")
+IMAGES = ("avif", "bmp", "gif", "jpeg", "jpg", "png", "tiff", "webp", "x-ms-bmp")
 KINDS = {f"image/{name}": "image" for name in IMAGES} | {
     "application/pdf": "pdf",
     "application/json": "text",
@@ -33,18 +33,7 @@ TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 TOO_LONG = {-signal.SIGXCPU, -signal.SIGALRM}
-CRASHES = {
-    -number
-    for number in (
-        signal.SIGABRT,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGILL,
-        signal.SIGSEGV,
-        signal.SIGSYS,
-        signal.SIGTRAP,
-    )
-}
+CRASHES = {-getattr(signal, f"SIG{name}") for name in ("ABRT", "BUS", "FPE", "ILL", "SEGV", "SYS", "TRAP")}
 
 
 @dataclass(frozen=True)
@@ -59,8 +48,11 @@ def can_make(media_type: str) -> bool:
 
 
 def make(path: Path, media_type: str) -> Preview:
-    """The preview of a file, which is what its type says or a refusal. Raises PreviewImpossible if trying again would
-    not help, and RuntimeError if something else ended the process."""
+    """A picture of at most 512 × 512 pixels, the first lines of a text, or the first rows of a table as JSON.
+
+    Raises PreviewImpossible if trying again would not help, and RuntimeError if the process was killed, or failed
+    before it came to the file.
+    """
     kind = _kind(media_type)
     if kind is None:
         raise PreviewImpossible(f"There are no previews of files of the type {media_type}.")
