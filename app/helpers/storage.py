@@ -5,6 +5,7 @@ A blob is there whole or not at all: it can be read once `finish()` has returned
 as the storage can make it.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from app.config import Settings
 
 CHUNK_BYTES = 256 << 10  # of a blob in memory at a time
+KEY_FORM = re.compile("[0-9a-f]{32}")
 
 
 class BlobMissing(Exception):
@@ -56,7 +59,7 @@ class Storage(Protocol):
         """It is gone, or was never there. Whoever reads it already reads on."""
 
     def blobs(self) -> Iterator[Blob]:
-        """All that is stored, whole or not, in no order."""
+        """All that is stored, whole or not, in no order. What has a name that is no key was put there by others."""
         ...
 
     def path(self, key: str) -> Path | None:
@@ -76,6 +79,10 @@ def new_key() -> str:
 
 def open_storage(settings: Settings) -> Storage:
     """The storage that `STORAGE_URL` names. Each imports only what it needs."""
+    if urlsplit(settings.storage_url).scheme == "s3":
+        from app.helpers.bucket import Bucket  # noqa: PLC0415
+
+        return Bucket(settings.storage_url)
     from app.helpers.folder import Folder  # noqa: PLC0415
 
     return Folder(settings.storage_url)
