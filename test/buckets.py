@@ -47,9 +47,11 @@ class S3Server(Server):
             return
         (self.objects / BUCKET).mkdir(parents=True, exist_ok=True)
         options = {"addr": f"unix://{self.socket}", "auth-key": f"{KEY_ID},{SECRET}"}
-        options |= {"config": "", "cache-dir": str(self.folder / "cache")}  # nothing from here, nothing elsewhere
+        options |= {"config": "", "cache-dir": str(self.folder / "cache")}  # nothing from elsewhere, nothing to there
+        options |= {"dir-cache-time": "0s"}  # what a test lays into the folder is seen
         words = [f"--{name}={value}" for name, value in options.items()]
         rclone = Path(sysconfig.get_path("scripts")) / "rclone"
+        self.socket.unlink(missing_ok=True)  # left by one that was killed
         self.process = self._spawn(rclone, "serve", "s3", *words, self.objects, log="rclone.log")
         self._wait_until(self._ask, OSError)
         if self.door is None:

@@ -74,20 +74,20 @@ class Pieces:
 
 class Bucket:
     def __init__(self, url: str):
-        parts = urlsplit(url)
-        is_open = os.environ.get("AWS_ENDPOINT_URL", "").lower().startswith("http://")
+        parts, patience = urlsplit(url), timedelta(seconds=SILENT_SECONDS)
         self.secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
-        self.store = S3Store(
-            parts.netloc,
-            prefix=parts.path.strip("/") or None,
-            client_options={
-                "allow_http": is_open,
-                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "read_timeout": timedelta(seconds=SILENT_SECONDS),
-                "timeout": A_READ,
-            },
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=SILENT_SECONDS)},
-        )
+        with _plain_errors():
+            self.store = S3Store(
+                parts.netloc,
+                prefix=parts.path.strip("/") or None,
+                client_options={
+                    "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+                    "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+                    "read_timeout": patience,
+                    "timeout": A_READ,
+                },
+                retry_config={"max_retries": RETRIES, "retry_timeout": patience},
+            )
 
     def writer(self, key: str) -> BucketWriter:
         return BucketWriter(self.store, key)

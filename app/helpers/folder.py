@@ -110,7 +110,8 @@ def _entries(folder: Any) -> list[os.DirEntry[str]]:
 
 def _make(folder: Path) -> None:
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
         _sync(folder.parent)
 
 
