@@ -15,7 +15,7 @@ def boot(settings: config.Settings, *, pool_size: int = 5) -> tuple[Engine, Redi
     logs.configure(settings)
     monitoring.configure(settings)
     engine = db.connect(settings.database_url, schema=settings.db_schema, pool_size=pool_size)
-    storage.use(settings)
+    storage.use()
     redis = doorbell.connect(settings.redis_url)
     recurrences.schedule(SCHEDULE)
     return engine, redis

@@ -24,7 +24,7 @@ READY_SECONDS = 30
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 
 
-class _Server:
+class Server:
     """A child process with a folder of its own under /tmp: a socket's path must stay short."""
 
     stop_signal = signal.SIGTERM
@@ -102,7 +102,7 @@ class _Server:
                 time.sleep(0.01)
 
 
-class RedisServer(_Server):
+class RedisServer(Server):
     """`start`, `stop`, `kill` and `wipe` it as often as a test likes: the address stays the same."""
 
     def __init__(self, *, persistent: bool = False) -> None:
@@ -138,7 +138,7 @@ class RedisServer(_Server):
             client.flushall()
 
 
-class PostgresServer(_Server):
+class PostgresServer(Server):
     """A server with as many databases as wanted. TEST_DATABASE_URL names one that runs already."""
 
     stop_signal = signal.SIGQUIT  # "immediate": nothing here is worth a checkpoint

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from app.helpers.storage import CHUNK_BYTES, Blob, BlobMissing
+from app.helpers.storage import CHUNK_BYTES, KEY_FORM, Blob, BlobMissing
 
 INCOMING = "incoming"
 
@@ -83,7 +83,7 @@ class Folder:
 
     def blobs(self) -> Iterator[Blob]:
         for folder in _entries(self.root):
-            for entry in _entries(folder):
+            for entry in filter(_is_blob, _entries(folder)):
                 with suppress(FileNotFoundError):  # deleted or renamed meanwhile
                     facts = entry.stat()
                     written_at = datetime.fromtimestamp(facts.st_mtime, UTC)
@@ -96,6 +96,10 @@ class Folder:
         """The server itself has to give it."""
 
 
+def _is_blob(entry: os.DirEntry[str]) -> bool:
+    return KEY_FORM.fullmatch(entry.name) is not None
+
+
 def _entries(folder: Any) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
@@ -106,7 +110,8 @@ def _entries(folder: Any) -> list[os.DirEntry[str]]:
 
 def _make(folder: Path) -> None:
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
         _sync(folder.parent)
 
 

@@ -5,6 +5,7 @@ A blob is there whole or not at all: it can be read once `finish()` has returned
 as the storage can make it.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from app.config import Settings
+from app.config import Settings, settings
 
 CHUNK_BYTES = 256 << 10  # of a blob in memory at a time
+KEY_FORM = re.compile("[0-9a-f]{32}")
 
 
 class BlobMissing(Exception):
@@ -56,7 +59,7 @@ class Storage(Protocol):
         """It is gone, or was never there. Whoever reads it already reads on."""
 
     def blobs(self) -> Iterator[Blob]:
-        """All that is stored, whole or not, in no order."""
+        """All that is stored, whole or not, in no order. What has a name that is no key was put there by others."""
         ...
 
     def path(self, key: str) -> Path | None:
@@ -77,18 +80,24 @@ def new_key() -> str:
 _open: list[Storage] = []
 
 
-def use(settings: Settings) -> None:
-    """Makes the storage that `STORAGE_URL` names that of this process."""
-    _open[:] = [open_storage(settings)]
+def use() -> None:
+    """From now on the storage is the one that the settings in force name."""
+    _open.clear()
 
 
 def storage() -> Storage:
-    """The storage of this process."""
+    """The storage of this process, opened when it is first asked for: its client's threads survive no fork."""
+    if not _open:
+        _open.append(open_storage(settings()))
     return _open[0]
 
 
-def open_storage(settings: Settings) -> Storage:
-    """Each imports only what it needs."""
+def open_storage(named_in: Settings) -> Storage:
+    """The storage that `STORAGE_URL` names. Each imports only what it needs."""
+    if urlsplit(named_in.storage_url).scheme == "s3":
+        from app.helpers.bucket import Bucket  # noqa: PLC0415
+
+        return Bucket(named_in.storage_url)
     from app.helpers.folder import Folder  # noqa: PLC0415
 
-    return Folder(settings.storage_url)
+    return Folder(named_in.storage_url)
