@@ -48,7 +48,6 @@ class S3Server(Server):
         (self.objects / BUCKET).mkdir(parents=True, exist_ok=True)
         options = {"addr": f"unix://{self.socket}", "auth-key": f"{KEY_ID},{SECRET}"}
         options |= {"config": "", "cache-dir": str(self.folder / "cache")}  # nothing from elsewhere, nothing to there
-        options |= {"dir-cache-time": "0s"}  # what a test lays into the folder is seen
         words = [f"--{name}={value}" for name, value in options.items()]
         rclone = Path(sysconfig.get_path("scripts")) / "rclone"
         self.socket.unlink(missing_ok=True)  # left by one that was killed
