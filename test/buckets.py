@@ -2,6 +2,7 @@
 
 import http.client
 import shutil
+import signal
 import socket
 import sysconfig
 import threading
@@ -18,6 +19,8 @@ BUCKET = "blobs"
 
 
 class S3Server(Server):
+    stop_signal = signal.SIGKILL  # nothing here is worth a good end
+
     def __init__(self) -> None:
         super().__init__()
         self.objects = self.folder / "objects"
