@@ -2,6 +2,7 @@
 
 import http.client
 import shutil
+import signal
 import socket
 import sysconfig
 import threading
@@ -18,6 +19,8 @@ BUCKET = "blobs"
 
 
 class S3Server(Server):
+    stop_signal = signal.SIGKILL  # nothing here is worth a good end
+
     def __init__(self) -> None:
         super().__init__()
         self.objects = self.folder / "objects"
@@ -48,7 +51,6 @@ class S3Server(Server):
         (self.objects / BUCKET).mkdir(parents=True, exist_ok=True)
         options = {"addr": f"unix://{self.socket}", "auth-key": f"{KEY_ID},{SECRET}"}
         options |= {"config": "", "cache-dir": str(self.folder / "cache")}  # nothing from elsewhere, nothing to there
-        options |= {"dir-cache-time": "0s"}  # what a test lays into the folder is seen
         words = [f"--{name}={value}" for name, value in options.items()]
         rclone = Path(sysconfig.get_path("scripts")) / "rclone"
         self.socket.unlink(missing_ok=True)  # left by one that was killed

@@ -103,11 +103,16 @@ def test_where_the_machine_has_a_role_there_are_no_links(aws, url):
     assert Bucket(url).link(new_key(), 60, DISPOSITION, "text/plain") is None
 
 
-def test_a_bucket_is_listed_page_by_page(storage, s3_server, tmp_path):
-    keys = {put(storage, b"")} | {new_key() for _ in range(2100)}
+def test_a_bucket_is_listed_page_by_page(aws):
+    server = S3Server()
+    folder = server.objects / BUCKET / "x"
+    folder.mkdir(parents=True)
+    keys = [new_key() for _ in range(2100)]  # S3 lists a thousand at a time
     for key in keys:
-        (s3_server.objects / BUCKET / tmp_path.name / key).touch()
-    assert sorted(blob.key for blob in storage.blobs()) == sorted(keys)
+        (folder / key).touch()
+    with server:
+        aws.setenv("AWS_ENDPOINT_URL", server.url)
+        assert sorted(blob.key for blob in Bucket(f"s3://{BUCKET}/x").blobs()) == sorted(keys)
 
 
 def test_a_bucket_needs_no_prefix(aws, s3_server):
@@ -142,6 +147,20 @@ def test_a_bucket_that_is_away_is_told_in_one_line(aws, url, work):
         work(Bucket(url))
     told(error)
     assert time.monotonic() - start < 10
+
+
+def test_what_can_not_be_abandoned_now_is_left(aws, url):
+    with S3Server() as server:
+        aws.setenv("AWS_ENDPOINT_URL", server.url)
+        writer, other = Bucket(url).writer(new_key()), Bucket(url).writer(new_key())
+        writer.write(bytes(20 << 20))
+        other.write(bytes(20 << 20))
+        server.kill()
+        writer.abandon()
+        with pytest.raises(OSError) as error:  # noqa: PT011  # whatever it says, it is one line
+            other.finish()
+        told(error)
+        other.abandon()
 
 
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
