@@ -5,6 +5,7 @@ The blob is whole and durable before the view is called, and thrown away after i
 """
 
 import logging
+import sys
 from functools import wraps
 from typing import Any
 
@@ -135,7 +136,7 @@ class Sink:
 
     def receive(self) -> Upload:
         """The upload, durable; or why not."""
-        request.max_content_length = None  # this is the one body that may be longer, and `room` is its limit
+        request.max_content_length = sys.maxsize  # for this one body MAX_BODY_BYTES is no limit; `room` is
         if request.mimetype == "multipart/form-data":
             name, also = self._read_form()
         else:
