@@ -1,11 +1,23 @@
 """Whichever program is killed, what was accepted is done: the API goes on answering, and the work comes after it."""
 
+import http.client
+import json
+import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
 from copies import Copy, wait_for
 from redis import Redis
+from sqlalchemy import select
+
+from app import config
+from app.boot import boot
+from app.db import session
+from app.models import File
+from app.workers import files
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -33,6 +45,27 @@ def ask_for_work(server: Copy, token: str) -> str:
 
     wait_for(accepted, server.logs)
     return str(answers[-1][1]["links"]["self"])
+
+
+def upload(server: Copy, token: str, data: bytes) -> tuple[int, str]:
+    """The status, 0 if the server was killed over it, and the file's address."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+    try:
+        connection.request("POST", "/api/v1/files", data, {"Authorization": token})
+        answer = connection.getresponse()
+        return answer.status, f"/api/v1/files/{json.loads(answer.read()).get('sha256')}"
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def download(server: Copy, token: str, address: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+    connection.request("GET", f"{address}/content", headers={"Authorization": token})
+    data = connection.getresponse().read()
+    connection.close()
+    return data
 
 
 def is_done(server: Copy, token: str, address: str) -> bool:
@@ -79,3 +112,37 @@ def test_api_accepts_while_redis_refuses_to_write(server: Copy, token: str, trou
             redis.config_set(name, before)
     addresses = [body["links"]["self"] for _, body in answers]
     wait_for(lambda: all(is_done(server, token, address) for address in addresses), server.logs)
+
+
+def test_upload_that_was_accepted_has_its_bytes_and_the_sweep_leaves_no_orphan(server: Copy, token: str) -> None:
+    """A hundred uploads, ten at a time, and the web server is killed three times over them."""
+    contents = [os.urandom(400_000) for _ in range(100)]
+    answered = threading.Semaphore(0)
+
+    def send(data: bytes) -> tuple[int, str]:
+        try:
+            return upload(server, token, data)
+        finally:
+            answered.release()
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = pool.map(send, contents)
+        for _ in range(3):
+            for _ in range(15):
+                answered.acquire()
+            for process in server.processes("main"):
+                process.kill()
+            wait_for(server.is_ready, server.logs)
+    stored = {address: data for (status, address), data in zip(answers, contents, strict=True) if status == 201}
+    assert len(stored) > 20
+    for address, data in stored.items():
+        assert download(server, token, address) == data
+    folder = server.folder / "var" / "files"
+    for path in folder.rglob("*"):
+        os.utime(path, (0, 0))
+    boot(config.load({**server.environment(), "APP_ENV": "development"}))
+    files.sweep()
+    rows = session.scalars(select(File.key)).all()
+    session.remove()
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == set(rows)
+    assert len(rows) >= len(stored)

@@ -22,6 +22,12 @@ REQUESTS = [
     ("GET", "/api/v1/jobs/{job}", None, 2),
     ("GET", "/api/v1/jobs?q=remind", None, 2),
     ("POST", "/api/v1/jobs/{job}/cancel", None, 4),
+    ("GET", "/api/v1/files", None, 2),
+    ("GET", "/api/v1/files/{file}", None, 2),
+    ("PATCH", "/api/v1/files/{file}", {"name": "y"}, 3),
+    ("POST", "/api/v1/files/{file}/links", {}, 2),
+    ("DELETE", "/api/v1/files/{file}", None, 3),
+    ("GET", "/service/fileupload", None, 2),
     ("GET", "/tasks", None, 2),
     ("POST", "/task", {"text": "x"}, 2),
     ("POST", "/api/v1/baz", {}, 2),
@@ -34,7 +40,16 @@ def fill(person, rows: int) -> dict[str, str]:
     for _ in range(rows):
         task = person.post("/api/v1/tasks", json=TASK).json
         person.post("/api/v1/user/tokens", json={"name": uuid.uuid4().hex, "scopes": ["tasks:read"]})
-    return {"task": task["id"], "job": task["reminder_job_id"]}
+        file = person.post("/api/v1/files", data=uuid.uuid4().bytes).json
+    return {"task": task["id"], "job": task["reminder_job_id"], "file": file["sha256"]}
+
+
+def test_upload_takes_five_statements(alice, queries):
+    """Who calls; what the account holds; again, after the upload, who calls, with the quota's lock; is it there; …"""
+    for data in (b"\0one", b"\0two"):
+        queries.clear()
+        assert alice.post("/api/v1/files", data=data).status_code == 201
+    assert len(queries) == 7, queries
 
 
 @pytest.mark.parametrize(("method", "path", "body", "expected"), REQUESTS)
