@@ -354,7 +354,7 @@ def make_and_meanwhile(act: Callable[[psutil.Process], None], path: Path) -> Non
         signal.signal(signal.SIGALRM, before)
 
 
-def test_interrupted_caller_leaves_no_process(endless):
+def test_interrupted_caller_leaves_no_process_and_does_not_hang(endless):
     def interrupt(process: psutil.Process) -> None:
         seen.append(process)
         raise Interruption
@@ -363,6 +363,16 @@ def test_interrupted_caller_leaves_no_process(endless):
     with pytest.raises(Interruption):
         make_and_meanwhile(interrupt, endless)
     assert not seen[0].is_running()
+
+
+def test_process_of_which_its_caller_does_not_know_ends_before_it_begins(endless):
+    command = [sys.executable, "-m", "app.commands.preview", "pdf", "20", "30"]
+    with (
+        endless.open("rb") as file,
+        subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, cwd=ROOT, env={}) as process,
+    ):
+        process.stdout.close()
+        assert process.wait() == 1
 
 
 @pytest.mark.parametrize(
@@ -388,7 +398,7 @@ def test_process_knows_nothing_and_may_do_little(endless):
         "AS": (1 << 30, 1 << 30),
         "CORE": (0, 0),
         "CPU": (20, 21),
-        "FSIZE": (4 << 20, 4 << 20),
+        "FSIZE": (64 << 10, 64 << 10),
         "NOFILE": (0, 0),
         "NPROC": (0, 0),
     }
