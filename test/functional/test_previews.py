@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import signal
 import struct
@@ -13,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import uploads
-from copies import wait_for
+from copies import PATIENCE_SECONDS, wait_for
 from PIL import Image, ImageCms
 
 from app.config import ROOT
@@ -363,6 +364,13 @@ def test_interrupted_caller_leaves_no_process_and_does_not_hang(endless):
     with pytest.raises(Interruption):
         make_and_meanwhile(interrupt, endless)
     assert not seen[0].is_running()
+
+
+def test_caller_may_be_interrupted_at_any_moment(endless):
+    env = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test")])}
+    command = [sys.executable, "-W", "ignore", ROOT / "test/interrupted.py", endless]
+    answer = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS)
+    assert answer.stdout == b"none is left\n"
 
 
 def test_process_of_which_its_caller_does_not_know_ends_before_it_begins(endless):
