@@ -313,6 +313,11 @@ def test_heavy_pdf_becomes_a_small_picture(make, name):
     assert max(shown(make(HEAVY_PDFS[name](), "application/pdf")).size) == 512
 
 
+def test_pdf_of_a_billion_shapes_crashes_alone(make):
+    with pytest.raises(PreviewImpossible, match=r"crashed, or took too much memory|too long"):
+        make(uploads.billion_laughs(), "application/pdf")
+
+
 def test_bytes_turned_at_random_harm_nobody(make):
     dice = random.Random(1)
     for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "AVIF"):
