@@ -7,8 +7,6 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-BILLION_LAUGHS = 12  # levels of forms, each of which draws the next one ten times
-
 
 def encoded(picture: Image.Image, kind: str, **options) -> bytes:
     made = io.BytesIO()
@@ -63,8 +61,15 @@ def zipped(body: bytes, words: bytes = b"") -> bytes:
     return stream(zlib.compress(zlib.compress(body, 1)), words + b"/Filter[/FlateDecode/FlateDecode]")
 
 
-def endless_pdf() -> bytes:
+def billion_laughs() -> bytes:
     """It draws ten times what draws ten times what draws ten times …"""
     form = b"/Type/XObject/Subtype/Form/BBox[0 0 200 100]/Resources<</XObject<</X %d 0 R>>>>"
-    forms = [stream(b"/X Do " * 10, form % (number + 1)) for number in range(5, 5 + BILLION_LAUGHS)]
+    forms = [stream(b"/X Do " * 10, form % (number + 1)) for number in range(5, 17)]
     return pdf(b"/X Do", resources="/XObject<</X 5 0 R>>", more=[*forms, stream(b"0 0 9 9 re f", form % 5)])
+
+
+def endless_pdf() -> bytes:
+    """It paints the page ten thousand times over, and each pixel takes a long sum. It needs no memory."""
+    shading = b"<</ShadingType 1/ColorSpace/DeviceGray/Domain[0 200 0 100]/Function 6 0 R>>"
+    function = stream(b"{add %ssin}" % (b"1 add " * 100), b"/FunctionType 4/Domain[0 200 0 100]/Range[0 1]")
+    return pdf(b"/S sh " * 10_000, resources="/Shading<</S 5 0 R>>", more=[shading, function])

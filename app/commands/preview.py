@@ -1,4 +1,4 @@
-"""`python -m app.commands.preview KIND CPU_SECONDS SECONDS BYTES`: the process in which a stranger's file is opened,
+"""`python -m app.commands.preview KIND CPU_SECONDS SECONDS`: the process in which a stranger's file is opened,
 and nothing else. The file is its standard input, the preview its standard output; started by `app/helpers/previews.py`.
 
 Before it reads the first byte it takes from itself what it does not need. So a file can make it fail, but can neither
@@ -6,6 +6,7 @@ fill the memory or the disk nor keep the processor busy; and what breaks in here
 """
 
 import resource
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -15,14 +16,17 @@ from app.commands.lifeline import die_with_parent
 from app.errors import PreviewImpossible
 
 MEMORY_BYTES = 1 << 30
+LOG_BYTES = 64 << 10  # of its errors; the preview goes into a pipe, whose reader limits it
 
 
 def main(arguments: list[str]) -> int:
-    kind, cpu_seconds, seconds, most_bytes = arguments[0], *map(int, arguments[1:])
+    kind, cpu_seconds, seconds = arguments[0], *map(int, arguments[1:])
     die_with_parent()
-    signal.alarm(seconds)  # should the parent lose sight of this process, or have died before it could be noticed
+    signal.alarm(seconds)  # should the parent have died before it could be noticed
     make = _maker(kind)  # what can't be imported is our fault, and not the file's
-    _limit(cpu_seconds, most_bytes)
+    if _nobody_reads():
+        return 1
+    _limit(cpu_seconds)
     try:
         sys.stdout.buffer.write(make(sys.stdin.buffer))
     except PreviewImpossible as impossible:
@@ -36,10 +40,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _limit(cpu_seconds: int, most_bytes: int) -> None:
+def _nobody_reads() -> bool:
+    """The parent was interrupted just as it started this process, and does not know of it."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), select.POLLERR)
+    return bool(output.poll(0))
+
+
+def _limit(cpu_seconds: int) -> None:
     limits = {
         resource.RLIMIT_CPU: cpu_seconds + 1,
-        resource.RLIMIT_FSIZE: most_bytes,
+        resource.RLIMIT_FSIZE: LOG_BYTES,
         resource.RLIMIT_CORE: 0,
         # No file and no socket but those that are open: whatever a decoder is turned into, it can neither read our
         # secrets nor tell Redis anything. All imports are done; pdfium brings along its fonts.

@@ -2,9 +2,12 @@
 parses it runs in a process of its own, which limits itself (`app/commands/preview.py`) and may break.
 """
 
+import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,7 +17,7 @@ from app.errors import PreviewImpossible
 
 CPU_SECONDS = 20
 TIMEOUT_SECONDS = 30  # by the clock
-MOST_BYTES = 4 << 20  # of a preview; the process can't write more either
+MOST_BYTES = 4 << 20  # of a preview
 LONGEST_REASON = 200  # characters; it may come from a decoder that was taken over
 LONGEST_TRACE = 2000
 
@@ -56,24 +59,37 @@ def make(path: Path, media_type: str) -> Preview:
     kind = _kind(media_type)
     if kind is None:
         raise PreviewImpossible(f"There are no previews of files of the type {media_type}.")
-    with path.open("rb") as file, TemporaryFile() as output, TemporaryFile() as errors:
-        # Not a pipe: the kernel keeps the size of a file within limits, and nobody has to read while it is written.
-        command = [sys.executable, "-m", "app.commands.preview", kind]
-        command += [str(CPU_SECONDS), str(TIMEOUT_SECONDS), str(MOST_BYTES)]
+    command = [sys.executable, "-m", "app.commands.preview", kind, str(CPU_SECONDS), str(TIMEOUT_SECONDS)]
+    with path.open("rb") as file, TemporaryFile() as errors:
         # A session of its own: a signal to the worker's group is not for it, and would look like a crash.
         process = subprocess.Popen(  # noqa: S603  # our own words
-            command, stdin=file, stdout=output, stderr=errors, cwd=ROOT, env={}, start_new_session=True
+            command, stdin=file, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT, env={}, start_new_session=True
         )
-        with process:
-            try:
-                code = process.wait(TIMEOUT_SECONDS)
-            except subprocess.TimeoutExpired:
-                raise PreviewImpossible("Making the preview took too long.") from None
-            finally:
-                process.kill()  # whatever ends the wait; it does nothing to a process that has ended
-        output.seek(0)
+        # Whatever ends the reading, a job's timeout too, ends the process. Not `process.wait(timeout)`: an exception
+        # out of a signal's handler may leave it with its lock taken, and the next wait would never end.
+        try:
+            output = _read(process)
+        finally:
+            process.kill()  # one that has closed its output by ending keeps its exit code
+            code = process.wait()
         errors.seek(0)
-        return Preview(_judged(code, output.read(MOST_BYTES), errors.read()[-LONGEST_TRACE:]), TYPES[kind])
+        return Preview(_judged(code, output, errors.read()[-LONGEST_TRACE:]), TYPES[kind])
+
+
+def _read(process: subprocess.Popen[bytes]) -> bytes:
+    """What it writes until it ends."""
+    assert process.stdout is not None
+    until, output = time.monotonic() + TIMEOUT_SECONDS, b""
+    with process.stdout as pipe:
+        while len(output) <= MOST_BYTES:
+            ready, _, _ = select.select([pipe], [], [], max(0, until - time.monotonic()))
+            if not ready:
+                raise PreviewImpossible("Making the preview took too long.")
+            piece = os.read(pipe.fileno(), 65536)
+            if not piece:
+                return output
+            output += piece
+    raise PreviewImpossible("The preview became too large.")
 
 
 def _kind(media_type: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import signal
 import struct
@@ -13,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import uploads
-from copies import wait_for
+from copies import PATIENCE_SECONDS, wait_for
 from PIL import Image, ImageCms
 
 from app.config import ROOT
@@ -312,6 +313,11 @@ def test_heavy_pdf_becomes_a_small_picture(make, name):
     assert max(shown(make(HEAVY_PDFS[name](), "application/pdf")).size) == 512
 
 
+def test_pdf_of_a_billion_shapes_crashes_alone(make):
+    with pytest.raises(PreviewImpossible, match=r"crashed, or took too much memory|too long"):
+        make(uploads.billion_laughs(), "application/pdf")
+
+
 def test_bytes_turned_at_random_harm_nobody(make):
     dice = random.Random(1)
     for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "AVIF"):
@@ -354,7 +360,7 @@ def make_and_meanwhile(act: Callable[[psutil.Process], None], path: Path) -> Non
         signal.signal(signal.SIGALRM, before)
 
 
-def test_interrupted_caller_leaves_no_process(endless):
+def test_interrupted_caller_leaves_no_process_and_does_not_hang(endless):
     def interrupt(process: psutil.Process) -> None:
         seen.append(process)
         raise Interruption
@@ -363,6 +369,23 @@ def test_interrupted_caller_leaves_no_process(endless):
     with pytest.raises(Interruption):
         make_and_meanwhile(interrupt, endless)
     assert not seen[0].is_running()
+
+
+def test_caller_may_be_interrupted_at_any_moment(endless):
+    env = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test")])}
+    command = [sys.executable, "-W", "ignore", ROOT / "test/interrupted.py", endless]
+    answer = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS)
+    assert answer.stdout == b"none is left\n"
+
+
+def test_process_of_which_its_caller_does_not_know_ends_before_it_begins(endless):
+    command = [sys.executable, "-m", "app.commands.preview", "pdf", "20", "30"]
+    with (
+        endless.open("rb") as file,
+        subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, cwd=ROOT, env={}) as process,
+    ):
+        process.stdout.close()
+        assert process.wait() == 1
 
 
 @pytest.mark.parametrize(
@@ -388,7 +411,7 @@ def test_process_knows_nothing_and_may_do_little(endless):
         "AS": (1 << 30, 1 << 30),
         "CORE": (0, 0),
         "CPU": (20, 21),
-        "FSIZE": (4 << 20, 4 << 20),
+        "FSIZE": (64 << 10, 64 << 10),
         "NOFILE": (0, 0),
         "NPROC": (0, 0),
     }
