@@ -49,7 +49,10 @@ def media_type(head: bytes, name: str) -> str:
         found = puremagic.from_string(head, mime=True).lower()
     except (puremagic.PureError, ValueError):
         found = ""
-    if FORM.fullmatch(found):
+    is_text = (
+        found.startswith("text/") or found in TEXTS.values()
+    )  # which this is not, or it would have been known above
+    if FORM.fullmatch(found) and not is_text:
         return found
     return UNKNOWN if CONTROL.search(head) else TEXTS.get(PurePath(name).suffix.lower(), "text/plain")
 

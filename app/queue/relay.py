@@ -8,6 +8,7 @@ push, a pop, everything – comes back at the next look. Beside it, a thread tel
 import logging
 import signal
 import threading
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -42,7 +43,8 @@ def run() -> int:
     log.info("relay started")
     while not stop.is_set():
         try:
-            doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
+            with suppress(RedisError):  # the ledger is looked after meanwhile; and then it is said what is away
+                doorbell.connection().set(ALIVE_KEY, now().isoformat(), ex=ALIVE_SECONDS)
             busy = look()
         except (RedisError, DBAPIError) as error:
             log.warning("relay: %s is away: %s", "redis" if isinstance(error, RedisError) else "the database", error)

@@ -9,6 +9,7 @@ OPEN = {
     "docs.browse",
     "users.create",
     "users.authenticate",
+    "links.show",
     "passwords.create",
     "passwords.confirm",
     "static",

@@ -44,12 +44,13 @@ def fill(person, rows: int) -> dict[str, str]:
     return {"task": task["id"], "job": task["reminder_job_id"], "file": file["sha256"]}
 
 
-def test_upload_takes_five_statements(alice, queries):
-    """Who calls; what the account holds; again, after the upload, who calls, with the quota's lock; is it there; …"""
+def test_number_of_statements_of_an_upload_is_known(alice, queries):
+    """Before: who calls, what the account holds. After it: who calls, again and locked; is it there, what does the
+    account hold now; the file; its number."""
     for data in (b"\0one", b"\0two"):
         queries.clear()
         assert alice.post("/api/v1/files", data=data).status_code == 201
-    assert len(queries) == 7, queries
+    assert len(queries) == 8, queries
 
 
 @pytest.mark.parametrize(("method", "path", "body", "expected"), REQUESTS)

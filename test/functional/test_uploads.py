@@ -271,6 +271,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0\x90wS\xde"
         (b"<script>alert(1)</script>", "x.png", "text/plain"),
         (b"\0\1\2\3", "x.png", "application/octet-stream"),
         (b"", "x.png", "application/octet-stream"),
+        (b'["\xe2\x0b\xff\x01', "x", "application/octet-stream"),
         (b"GIF89a\1\0\1\0\0\0\0;", "x", "image/gif"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", "x", "image/jpeg"),
         (zipped("a.txt"), "x.docx", "application/zip"),
