@@ -4,17 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify
 
-from app.errors import (
-    ContentLost,
-    DigestMismatch,
-    JobNotFinished,
-    LengthRequired,
-    MalformedRequest,
-    PayloadTooLarge,
-    QuotaExceeded,
-    RangeNotSatisfiable,
-    ValidationFailed,
-)
+from app.errors import ContentLost, JobNotFinished, RangeNotSatisfiable
 from app.helpers.auth import needs
 from app.helpers.content import Upload
 from app.helpers.declare import gives, lists, raises, takes
@@ -50,7 +40,6 @@ def index(page: Any) -> Response:
 @takes_file
 @gives(201, schemas.shown, "Location", "ETag")
 @gives(200, schemas.shown, "Location", "ETag")
-@raises(LengthRequired, DigestMismatch, MalformedRequest, PayloadTooLarge, QuotaExceeded, ValidationFailed)
 def create(upload: Upload) -> Response:
     """Upload a file: 201, or 200 if the same content is there. As the part `upfile` of a form, or as the body."""
     file, is_new = files.store(g.actor, upload)

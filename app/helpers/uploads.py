@@ -28,7 +28,7 @@ from app.errors import (
 )
 from app.helpers import digests, doors, media_types, monitoring
 from app.helpers.content import Upload
-from app.helpers.declare import View, declared
+from app.helpers.declare import Declared, View, declared
 from app.helpers.storage import CHUNK_BYTES, Writer, new_key, storage
 from app.models import File, User
 from app.models.file import LONGEST_NAME
@@ -53,12 +53,15 @@ def takes_file(view: View) -> View:
     def given(*args: Any, **kwargs: Any) -> Any:
         return view(*args, upload=g.upload, **kwargs)
 
-    declared(given).takes_file = True
+    said = declared(given)
+    said.takes_file = True
+    said.raises += [LengthRequired, DigestMismatch, MalformedRequest, PayloadTooLarge, QuotaExceeded, ValidationFailed]
     return given  # type: ignore[return-value]
 
 
 def _receive() -> None:
-    if request.endpoint is None or not declared(current_app.view_functions[request.endpoint]).takes_file:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, "declared", Declared()).takes_file:
         return
     actor_id = g.actor.id
     room = _room(actor_id)
@@ -174,10 +177,8 @@ class Sink:
         parser.silent = False
         try:
             _, _, files = parser.parse(body, request.mimetype, request.content_length, request.mimetype_params)  # type: ignore[arg-type]
-        except (ValueError, HTTPException) as error:
-            if getattr(error, "code", 400) == 413:
-                raise PayloadTooLarge(max_bytes=FORM_OVERHEAD_BYTES) from None
-            raise MalformedRequest("The form is broken, or was cut off.") from None
+        except (ValueError, HTTPException):
+            raise MalformedRequest("The form is broken, was cut off, or has much in it beside the file.") from None
         if FIELD not in files:
             pointer = f"#/{FIELD}"
             raise ValidationFailed(

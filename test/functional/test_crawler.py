@@ -28,6 +28,15 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "tasks.replace": ({"text": "x"}, 200, 404, 404),
     "tasks.update": ({"text": "x"}, 200, 404, 404),
     "tasks.delete": (None, 204, 404, 404),
+    "files.index": (None, 200, 200, 200),
+    "files.create": ({}, 201, 201, 201),  # a file like any other
+    "files.show": (None, 200, 404, 404),
+    "files.replace": ({"name": "x", "type": "text/plain"}, 200, 404, 404),
+    "files.update": ({"name": "x"}, 200, 404, 404),
+    "files.delete": (None, 204, 404, 404),
+    "files.content": (None, 200, 404, 404),
+    "files.preview": (None, 404, 404, 404),  # a type without
+    "files.link": ({}, 201, 404, 404),
     "jobs.index": (None, 200, 200, 200),
     "jobs.show": (None, 200, 404, 200),
     "jobs.cancel": (None, 200, 404, 200),
@@ -39,6 +48,11 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "v0_tasks.create": ({"text": "x"}, 201, 201, 201),
     "v0_tasks.replace": ({"text": "x"}, 200, 404, 404),
     "v0_tasks.delete": (None, 200, 404, 404),
+    "v0_files.index": (None, 200, 200, 200),
+    "v0_files.create": ({"v": 0}, 201, 201, 201),
+    "v0_files.show": (None, 200, 404, 404),
+    "v0_files.replace": ({"file_name": "x", "file_type": "text/plain"}, 201, 404, 404),
+    "v0_files.delete": (None, 201, 404, 404),
     "foo.foo_v1": (None, 200, 200, 200),
     "foo.foo_v2": (None, 200, 200, 200),
     "bar.create": ({"name": "x"}, 200, 200, 200),
@@ -51,6 +65,7 @@ PUBLIC: dict[str, tuple[Any, int]] = {
     "root.readyz": (None, 503),  # no relay or worker runs beside this test
     "root.problem": (None, 200),
     "docs.show": (None, 200),
+    "links.show": (None, 200),
     "docs.browse": (None, 200),
     "users.create": ({"email": "carol@example.com", "password": PASSWORD}, 201),
     "users.authenticate": ({"email": "carol@example.com", "password": "wrong password"}, 401),
@@ -77,6 +92,10 @@ def path_of(rule: str, owner: Person) -> str:
     if "<int:token_id>" in path:
         made = owner.post("/api/v1/user/tokens", json={"name": uuid.uuid4().hex, "scopes": ["tasks:read"]}).json
         path = path.replace("<int:token_id>", str(made["id"]))
+    if "<file_hash>" in path or "<token>" in path:
+        file = owner.post("/api/v1/files", data=b"\0" + uuid.uuid4().bytes).json
+        link = owner.post(f"/api/v1/files/{file['sha256']}/links", json={}).json["url"]
+        path = path.replace("<file_hash>", file["sha256"]).replace("<token>", link.rpartition("/")[2])
     assert "<" not in path, f"the crawler does not know how to fill {rule}"
     return path
 
@@ -118,6 +137,7 @@ def test_closed_routes_want_a_good_token(app, client, alice, settings, kind):
             rule.replace("<int:task_id>", "1")
             .replace("<int:token_id>", "1")
             .replace("<uuid:job_id>", str(uuid.uuid4()))
+            .replace("<file_hash>", "0" * 64)
         )
         answer = client.open(path, method=method, json={}, headers={"Authorization": tokens[kind]})
         assert answer.status_code == 401, f"{method} {path} with {kind}"
@@ -131,7 +151,8 @@ def test_everybody_gets_exactly_what_is_theirs(app, client, alice, bob, who):
             continue
         body, *statuses = EXPECTED[endpoint]
         owner, caller = renewed(alice), renewed(caller)
-        answer = caller.send(method, path_of(rule, owner), json=body)
+        with caller.send(method, path_of(rule, owner), json=body) as answer:
+            pass
         expected = statuses[{"owner": 0, "stranger": 1}.get(who, 2)]
         assert answer.status_code == expected, f"{who}: {method} {rule}: {answer.text}"
 
@@ -140,5 +161,5 @@ def test_public_routes_answer_without_a_token(app, client, alice):
     for method, rule, endpoint in routes(app):
         if endpoint in PUBLIC:
             body, expected = PUBLIC[endpoint]
-            answer = client.open(path_of(rule, alice), method=method, json=body)
-            assert answer.status_code == expected, f"{method} {rule}: {answer.text}"
+            with client.open(path_of(rule, alice), method=method, json=body) as answer:
+                assert answer.status_code == expected, f"{method} {rule}: {answer.text}"

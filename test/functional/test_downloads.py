@@ -12,6 +12,7 @@ from app.helpers import links
 from app.models.base import now
 
 URL = "/api/v1/files"
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # bytes come from no database
 DATA = bytes(range(256)) * 1200  # more than one piece
 
 

@@ -17,6 +17,7 @@ from app.errors import ValidationFailed
 from app.helpers.uploads import clean_name
 
 URL = "/api/v1/files"
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what no database changes
 
 
 def form(data: bytes, name: str | None = "a.bin", field: str = "upfile"):
@@ -43,16 +44,22 @@ def limits(app, settings):
 LARGER_THAN_BODIES = (1 << 20) + 1  # of all other requests
 
 
+@one_database
 @pytest.mark.parametrize("data", [b"", b"x", os.urandom(LARGER_THAN_BODIES), b"\r\n--boundary--\r\n" * 9000])
 @pytest.mark.parametrize("way", ["form", "body"])
 def test_what_goes_up_comes_back(alice, data, way):
-    answer = alice.post(URL, data=form(data)) if way == "form" else alice.post(f"{URL}?name=a.bin", data=data)
+    if way == "form":
+        head = b'--x\r\nContent-Disposition: form-data; name="upfile"; filename="a.bin"\r\n\r\n'
+        answer = alice.post(URL, data=head + data + b"\r\n--x--", content_type="multipart/form-data; boundary=x")
+    else:
+        answer = alice.post(f"{URL}?name=a.bin", data=data)
     assert answer.status_code == 201, answer.text
     assert (answer.json["size"], answer.json["name"]) == (len(data), "a.bin")
     assert answer.json["sha256"] == hashlib.sha256(data).hexdigest()
     assert alice.get(f"{URL}/{answer.json['md5']}/content").data == data
 
 
+@one_database
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
@@ -84,6 +91,7 @@ def test_names_are_data_and_never_paths(alice, sent, kept, blobs, settings):
     header.encode("ascii")
 
 
+@one_database
 @pytest.mark.parametrize("name", ["x" * 256, "a\0b", "a\rb", "a\x7fb", "蜡" * 300])
 @pytest.mark.parametrize("way", ["form", "body"])
 def test_bad_name_is_refused_and_leaves_nothing(alice, name, way, blobs):
@@ -114,6 +122,7 @@ def test_any_name_is_cleaned_or_refused(name):
     assert clean not in ("", ".", "..")
 
 
+@one_database
 @pytest.mark.parametrize(
     ("header", "value"),
     [
@@ -145,12 +154,14 @@ def test_digest_of_a_form_is_that_of_the_whole_body(alice):
     assert alice.post(URL, data=body, headers=good).status_code == 201
 
 
+@one_database
 @pytest.mark.parametrize("value", ["sha-256=abc", "sha-256=:!!!:", "sha-256", "sha-256=:"])
 def test_digest_that_is_none_is_malformed(alice, value, blobs):
     assert alice.post(URL, data=b"x", headers={"Content-Digest": value}).status_code == 400
     assert blobs() == []
 
 
+@one_database
 @pytest.mark.parametrize(
     "body",
     [
@@ -259,6 +270,7 @@ def zipped(*names: str, data: bytes = b"x") -> bytes:
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0\x90wS\xde"
 
 
+@one_database
 @pytest.mark.parametrize(
     ("data", "name", "kind"),
     [
