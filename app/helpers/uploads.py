@@ -9,7 +9,7 @@ import sys
 from functools import wraps
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
@@ -75,8 +75,7 @@ def _receive() -> None:
         raise Unavailable("The storage of files is full, or away. Try again.") from None
     actor = session.get(User, actor_id)
     if actor is None:
-        _throw_away(None)
-        raise Unauthenticated
+        raise Unauthenticated  # and what it sent is thrown away, as after any refusal
     g.actor = actor
 
 
@@ -89,9 +88,9 @@ def _receive_up_to(room: int) -> Upload:
         raise
 
 
-def _throw_away(response: Any) -> Any:
+def _throw_away(response: Response) -> Response:
     upload = g.pop("upload", None)
-    if upload is not None and not (upload.is_kept and response is not None and response.status_code < 400):
+    if upload is not None and not (upload.is_kept and response.status_code < 400):
         try:
             storage().delete(upload.key)
         except OSError as error:
