@@ -70,7 +70,7 @@ def test_every_request_of_the_file_is_answered_well_and_every_route_is_there(app
         data = filled(body, values).replace("\n", "\r\n")
         headers = {"Authorization": values["token"]} if "token" in values else {}
         with client.open(sent, method=method, data=data, content_type=kind or None, headers=headers) as answer:
-            answer.get_data()
+            pass  # a stream of events goes on for ever
         assert answer.status_code == REFUSED.get(sent, answer.status_code), sent
         assert answer.status_code < 400 or sent in REFUSED, f"{method} {sent}: {answer.text}"
         rule, _ = adapter.match(sent.partition("?")[0], method=method, return_rule=True)
