@@ -1,10 +1,9 @@
 """The process that opens a stranger's file: what it is given, how long it may take, and what its end means."""
 
 import io
+import os
 import signal
-import subprocess
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import MagicMock, Mock
 
@@ -31,14 +30,20 @@ def popen(monkeypatch) -> Mock:
 
 @pytest.fixture
 def process(popen) -> Callable[..., MagicMock]:
-    """The process that is started: what it writes, and how it ends – with this code, or the wait for it by an error."""
+    """The process that is started: what it writes, and with which code it ends; None: it does neither in time."""
 
-    def starting(end: int | BaseException, output: bytes = b"", errors: bytes = b"") -> MagicMock:
+    def starting(end: int | None, output: bytes = b"", errors: bytes = b"") -> MagicMock:
         started = MagicMock()
-        started.wait.side_effect = end if isinstance(end, BaseException) else [end]
+        started.wait.return_value = end
 
-        def start(*_command: object, stdout: io.BytesIO, stderr: io.BytesIO, **_options: object) -> MagicMock:
-            stdout.write(output)
+        def start(*_command: object, stderr: io.BytesIO, **_options: object) -> MagicMock:
+            reader, writer = os.pipe()
+            os.write(writer, output)
+            if end is None:
+                started.open_end = os.fdopen(writer, "wb")
+            else:
+                os.close(writer)
+            started.stdout = os.fdopen(reader, "rb")
             stderr.write(errors)
             return started
 
@@ -77,32 +82,35 @@ def test_process_gets_the_file_its_limits_and_nothing_else_of_ours(process, pope
     process(0)
     previews.make(path, "image/png")
     [command], options = popen.call_args
-    assert command[4:] == [str(previews.CPU_SECONDS), str(previews.TIMEOUT_SECONDS), str(previews.MOST_BYTES)]
+    assert command[4:] == [str(previews.CPU_SECONDS), str(previews.TIMEOUT_SECONDS)]
     assert options["stdin"].name == str(path)
     assert (options["env"], options["start_new_session"]) == ({}, True)
 
 
-@pytest.mark.parametrize(
-    ("end", "outcome"),
-    [
-        (0, nullcontext()),
-        (subprocess.TimeoutExpired("preview", 30), pytest.raises(PreviewImpossible, match="took too long")),
-        (KeyboardInterrupt(), pytest.raises(KeyboardInterrupt)),
-    ],
-    ids=["it ends", "it takes too long", "the wait is interrupted"],
-)
-def test_process_never_outlives_the_wait_for_it(process, path, end, outcome):
-    started = process(end)
-    with outcome:
+def test_process_that_takes_too_long_is_killed(process, path, monkeypatch):
+    monkeypatch.setattr(previews, "TIMEOUT_SECONDS", 0)
+    started = process(None)
+    with pytest.raises(PreviewImpossible, match="took too long"):
         previews.make(path, "image/png")
-    started.wait.assert_called_once_with(previews.TIMEOUT_SECONDS)
     started.kill.assert_called_once_with()
+    started.wait.assert_called_once_with()
+    started.open_end.close()
 
 
-def test_preview_is_no_longer_than_it_may_be(process, path, monkeypatch):
+def test_process_does_not_outlive_an_interrupted_wait(process, path, monkeypatch):
+    monkeypatch.setattr(previews.select, "select", Mock(side_effect=KeyboardInterrupt))
+    started = process(0)
+    with pytest.raises(KeyboardInterrupt):
+        previews.make(path, "image/png")
+    started.kill.assert_called_once_with()
+    started.wait.assert_called_once_with()
+
+
+def test_preview_that_is_longer_than_it_may_be_is_none(process, path, monkeypatch):
     monkeypatch.setattr(previews, "MOST_BYTES", 3)
     process(0, b"too long")
-    assert previews.make(path, "text/plain").data == b"too"
+    with pytest.raises(PreviewImpossible, match="too large"):
+        previews.make(path, "text/plain")
 
 
 @pytest.mark.parametrize(
