@@ -1,30 +1,23 @@
 """`/service/fileupload`, `/service/fileupload/<file_hash>`: metadata of files, found by md5, sha1 or sha256."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Response, g, jsonify
 from sqlalchemy import select
 
+from app.controllers.v0 import blueprint
 from app.db import session
 from app.errors import Forbidden
 from app.helpers.auth import needs
 from app.helpers.content import Upload
 from app.helpers.declare import gives, raises, takes
-from app.helpers.responses import deprecated, find
+from app.helpers.responses import find
 from app.helpers.uploads import takes_file
 from app.models import File
 from app.schemas import files as schemas
 from app.services import files
 
-bp = Blueprint("v0_files", __name__, url_prefix="/service/fileupload")
-SINCE = datetime(2026, 11, 21, tzinfo=UTC)
-UNTIL = datetime(2029, 1, 1, tzinfo=UTC)
-
-
-@bp.after_request
-def _deprecate(response: Response) -> Response:
-    return deprecated(response, SINCE, UNTIL, "/api/v1/files")
+bp = blueprint("files", successor="/api/v1/files", url_prefix="/service/fileupload")
 
 
 def _shape(file: File) -> dict[str, Any]:

@@ -1,27 +1,20 @@
 """`/tasks`, `/task`, `/task/<id>`: status 0 is incomplete, 1 complete."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Response, g, jsonify
 from sqlalchemy import select
 
+from app.controllers.v0 import blueprint
 from app.db import session
 from app.helpers.auth import needs
 from app.helpers.declare import gives, takes
-from app.helpers.responses import deprecated, find
+from app.helpers.responses import find
 from app.models import Task
 from app.schemas import tasks as schemas
 from app.services import tasks
 
-bp = Blueprint("v0_tasks", __name__)
-SINCE = datetime(2026, 11, 21, tzinfo=UTC)
-UNTIL = datetime(2029, 1, 1, tzinfo=UTC)
-
-
-@bp.after_request
-def _deprecate(response: Response) -> Response:
-    return deprecated(response, SINCE, UNTIL, "/api/v1/tasks")
+bp = blueprint("tasks", successor="/api/v1/tasks")
 
 
 def _shape(task: Task) -> dict[str, Any]:
