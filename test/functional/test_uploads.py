@@ -5,12 +5,14 @@ import hashlib
 import io
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from people import Person
 
 from app import config
 from app.errors import ValidationFailed
@@ -230,6 +232,20 @@ def test_account_has_a_quota(alice, bob, limits, blobs):
     assert len(blobs()) == 1
     assert bob.post(URL, data=os.urandom(60_000)).status_code == 201
     assert alice.post(URL, data=os.urandom(40_000)).status_code == 201
+
+
+def test_same_content_at_once_is_stored_once(alice, blobs):
+    def send(number: int) -> tuple[int, str]:
+        answer = Person(alice.client.application.test_client(), alice.email, alice.id, alice.token).post(
+            URL, query_string={"name": f"{number}.bin"}, data=b"\0the same"
+        )
+        return answer.status_code, answer.json["sha256"]
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(send, range(6)))
+    assert sorted(status for status, _ in answers) == [200] * 5 + [201]
+    assert len(set(answers)) == 2
+    assert len(alice.get(URL).json["items"]) == len(blobs()) == 1
 
 
 def test_same_key_gets_the_first_answer_and_another_file_is_refused(alice, blobs):
