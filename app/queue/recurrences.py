@@ -77,12 +77,11 @@ def _write_down(line: Line, moment: datetime, *, new: bool) -> None:
 
 
 def _take(line: Line, due_at: datetime, moment: datetime) -> bool:
-    """Moves the due time on, if no other relay did; then the firing is ours. Same transaction as the job."""
-    statement = (
-        update(Recurrence)
-        .where(Recurrence.name == line.name, Recurrence.due_at == due_at)
-        .values(due_at=line.after(moment))
-    )
+    """Moves the due time on, if no other relay did; then the firing is ours. Same transaction as the job. One that was
+    stopped in the middle of its own is not waited for: who stands in has leases to keep."""
+    free = select(Recurrence.name).where(Recurrence.name == line.name, Recurrence.due_at == due_at)
+    row = free.with_for_update(skip_locked=True).scalar_subquery()
+    statement = update(Recurrence).where(Recurrence.name == row).values(due_at=line.after(moment))
     if session.execute(statement).rowcount == 1:  # type: ignore[attr-defined]
         return True
     session.rollback()

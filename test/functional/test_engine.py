@@ -549,6 +549,20 @@ def test_schedule_fires_once_per_due_time_however_many_relays_look(monkeypatch):
     assert session.scalars(select(Recurrence.due_at)).one() > now()
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one lock for everything
+def test_relay_that_was_stopped_in_the_middle_of_a_firing_holds_up_nobody(monkeypatch):
+    monkeypatch.setattr(recurrences, "_lines", [recurrences.Line("0 * * * *", "test_engine.urgent")])
+    recurrences.fire()
+    session.execute(update(Recurrence).values(due_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    session.commit()
+    with session.get_bind().connect() as stopped:
+        stopped.execute(update(Recurrence).values(due_at=now()))
+        session.execute(text("SET lock_timeout = 100"))
+        assert recurrences.fire() == 0
+        stopped.rollback()
+    assert recurrences.fire() == 1
+
+
 # What RQ's own tools do
 
 
