@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -112,6 +113,19 @@ def test_api_accepts_while_redis_refuses_to_write(server: Copy, token: str, trou
             redis.config_set(name, before)
     addresses = [body["links"]["self"] for _, body in answers]
     wait_for(lambda: all(is_done(server, token, address) for address in addresses), server.logs)
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_upload_that_is_cut_off_leaves_nothing(server: Copy, token: str, length: str) -> None:
+    folder = server.folder / "var" / "files"
+    before = {path for path in folder.rglob("*") if path.is_file()}
+    words = [f"POST /api/v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n{length}"]
+    words.append(f"Content-Digest: sha-256=:{'A' * 43}=:\r\n\r\n1388\r\n" + "x" * 5000)  # 5000 is 0x1388
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall("\r\n".join(words).encode())
+        wait_for(lambda: any((folder / "incoming").glob("*")), server.logs)
+    wait_for(lambda: not any((folder / "incoming").glob("*")), server.logs)
+    assert {path for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_upload_that_was_accepted_has_its_bytes_and_the_sweep_leaves_no_orphan(server: Copy, token: str) -> None:
