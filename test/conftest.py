@@ -112,7 +112,7 @@ def apps() -> dict[config.Settings, Flask]:
 @pytest.fixture
 def app(settings: config.Settings, redis: Redis, apps: dict[config.Settings, Flask]) -> Iterator[Flask]:
     """An application of its own for each test, but for the routes: compiling them takes half of a test's time."""
-    kind = replace(settings, data_dir=Path(), log_dir=Path())
+    kind = replace(settings, data_dir=Path(), log_dir=Path(), storage_url="")
     if kind in apps:
         app = apps[kind]
         app.extensions["accepted.engine"], _ = boot(settings, pool_size=20)
