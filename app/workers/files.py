@@ -57,6 +57,7 @@ def _as_path(key: str) -> Iterator[Path]:
     if path is not None:
         yield path
         return
+    settings().data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(prefix=COPY, dir=settings().data_dir) as copy:
         for piece in storage().read(key):
             copy.write(piece)
