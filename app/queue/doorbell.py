@@ -46,6 +46,10 @@ REORDER = """
     for _, id in ipairs(line) do redis.call('RPUSH', KEYS[1], id) end
 """
 
+MARK = """
+    if redis.call('HGET', KEYS[1], 'status') == 'failed' then redis.call('HSET', KEYS[1], 'meta', ARGV[1]) end
+"""
+
 _connection: list[Redis] = []
 _quiet_until = [0.0]  # by the monotonic clock: when Redis, which is away, is tried again
 _lengths: dict[str, tuple[int, float]] = {}  # of each queue, and until when that is believed
@@ -194,11 +198,17 @@ def forget(ids: list[str], queue: str) -> None:
         pipe.execute()
 
 
+def mark_failure(record: RqJob, attempt: int) -> None:
+    """By the mark a requeue is told from a ring that came late. Not if one came in between: the record is its own then,
+    and says queued."""
+    marked = JSONSerializer.dumps({**record.meta, FAILED: attempt})
+    connection().eval(MARK, 1, record.key, marked)
+
+
 def correct(record: RqJob, job: Job) -> None:
     """The job was rung for after its end, so RQ's record calls it queued, and would for ever."""
-    record.meta[FAILED] = job.attempt
-    record.save_meta()
     record.set_status(ENDS[job.status])
+    mark_failure(record, job.attempt)
     connection().expire(record.key, FAILURE_SECONDS if job.status == "failed" else RESULT_SECONDS)
 
 

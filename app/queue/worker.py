@@ -113,10 +113,9 @@ class LedgerWorker(SimpleWorker):
         """RQ's books for what did not succeed; a job that was canceled or lost has not failed."""
         status = job.outcome.status if job.outcome else "failed"
         if status == "failed":
-            if job.claim is not None:
-                job.meta[doorbell.FAILED] = job.claim.attempt
-                job.save_meta()
             super().handle_job_failure(job, queue, *args, execution=execution, **options)
+            if job.claim is not None:
+                doorbell.mark_failure(job, job.claim.attempt)
             return
         with self.connection.pipeline() as pipe:
             self.cleanup_execution(job, pipeline=pipe, execution=execution)

@@ -232,3 +232,20 @@ def test_ring_that_comes_after_the_end_starts_nothing(redis, work, name, shown):
     assert (status(job_id), len(done)) == (ended, attempts)
     assert record(redis, job_id).get_status() == shown
     assert redis.ttl(RqJob.key_for(job_id)) > 0
+
+
+def test_ring_between_the_failure_and_its_mark_is_no_requeue(redis, work):
+    job_id = ask("fail", word="x")
+    late = Ring.of(session.get_one(Job, job_id))
+    work()
+    make_due()
+    work()
+    ended, attempts = session.get_one(Job, job_id, populate_existing=True).attempt, len(done)
+    before = record(redis, job_id)
+    doorbell.ring([late])
+    doorbell.mark_failure(before, ended)
+    work()
+    assert (status(job_id), len(done)) == ("failed", attempts)
+    FailedJobRegistry("default", connection=redis, serializer=JSONSerializer).requeue(job_id)
+    work()
+    assert len(done) == attempts + 1  # while a requeue still is one
