@@ -23,8 +23,9 @@ def new(parent: int) -> str:
 def is_gone(name: str) -> bool:
     """Whether the worker certainly does not live any more. False as long as one half of it does, since a parent settles
     its dead child's job itself, and for workers elsewhere."""
-    place, parent, child = (["", "", "", "", *name.split(".")])[-4:-1]
-    if place != _here() or place == NOWHERE or not (parent.isdecimal() and child.isdecimal()):
+    host, place, parent, child, _ = ["", "", "", "", *name.rsplit(".", 4)][-5:]
+    is_here = (host, place) == (socket.gethostname(), _here()) and place != NOWHERE
+    if not (is_here and parent.isdecimal() and child.isdecimal()):
         return False
     return not _lives(int(parent)) and not _lives(int(child))
 
