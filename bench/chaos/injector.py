@@ -87,9 +87,13 @@ class Injector:
         else:
             # A worker is paused whole, as with its machine: else one half of it would go on for the other.
             both = [process, *process.children()] if strike.target == "worker" else [process]
-            for one in both:
-                one.suspend()
-            self._resume_later(both, strike.seconds)
+            stopped: list[psutil.Process] = []
+            try:
+                for one in both:
+                    one.suspend()
+                    stopped.append(one)
+            finally:  # one half may have died in between: the other must not stand still for ever
+                self._resume_later(stopped, strike.seconds)
         self.hits.append(Hit(strike, datetime.now(UTC), pid))
         return True
 
