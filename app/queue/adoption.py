@@ -16,11 +16,13 @@ from app.queue import claims, doorbell, registry, reports, turns
 def claim(record: RqJob, worker: str) -> claims.Claim | None:
     """A claim on the job, or None: nothing to do. Commits."""
     job_id = _uuid(record.id)
-    found = claims.claim(job_id, worker)
-    if found is None and _bring_in(record, job_id):
+    try:
         found = claims.claim(job_id, worker)
-    session.commit()
-    session.remove()
+        if found is None and _bring_in(record, job_id):
+            found = claims.claim(job_id, worker)
+        session.commit()
+    finally:
+        session.remove()  # should Redis go in between: a worker that waits for it must not hold SQLite's lock
     return found
 
 
@@ -36,8 +38,10 @@ def _bring_in(record: RqJob, job_id: str) -> bool:
     """True if the job waits in the ledger now. A job that only was rung twice does not."""
     row = Job.find(job_id)
     if row is not None:
+        session.expunge(row)
+        session.rollback()  # nor keep others waiting while it asks Redis
         if row.status == "failed" and _is_requeued(record, row):
-            return reports.start_again(row)
+            return reports.start_again(session.get_one(Job, job_id))
         if row.is_done:
             doorbell.correct(record, row)
         return False

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.command import send_stop_job_command
 from rq.job import Job as RqJob
@@ -29,6 +31,7 @@ from app.models import Job
 from app.models.base import now
 from app.queue import checkpoint, doorbell, enqueue, job, ledger
 from app.queue.doorbell import Ring
+from app.queue.worker import LedgerWorker
 
 done: list[str] = []
 in_the_middle: list[Callable[[], object]] = []  # what a test wants done while a job runs
@@ -249,3 +252,19 @@ def test_ring_between_the_failure_and_its_mark_is_no_requeue(redis, work):
     FailedJobRegistry("default", connection=redis, serializer=JSONSerializer).requeue(job_id)
     work()
     assert len(done) == attempts + 1  # while a requeue still is one
+
+
+def test_worker_that_finds_redis_gone_holds_no_lock(redis, settings, work):
+    """It popped a job that was rung for after its end, and can't put RQ's record right."""
+    job_id = ask("note", word="x")
+    late = Ring.of(session.get_one(Job, job_id))
+    work()
+    session.remove()
+    doorbell.ring([late])
+    doorbell.connect("unix:///nowhere")
+    worker = LedgerWorker(["default"], connection=redis, serializer=JSONSerializer)
+    with suppress(RedisError):
+        worker.work(burst=True, logging_level="CRITICAL")
+    assert Queue("default", connection=redis).get_job_ids() == []
+    assert not session.registry.has()
+    doorbell.connect(settings.redis_url)
