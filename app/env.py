@@ -19,6 +19,7 @@ POSTGRESQL_FORM = re.compile(  # `postgres://` is the spelling that hosting serv
 SQLITE_FORM = re.compile(r"sqlite:///(?!:memory:|\?).+")
 DATABASE_HOST_FORM = re.compile(r"/.+|[^\s/?#@:\[\]]+")
 SCHEMA_FORM = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")  # PostgreSQL keeps pg_… for itself
+URL_PATH_FORM = re.compile(r"/([A-Za-z0-9._~-]+/)+")
 Default = Callable[[str, dict[str, Any], Mapping[str, str]], Any]  # (name, the settings before it, the environment)
 
 
@@ -108,6 +109,7 @@ SECRET = Kind("a line of text", str, secret=True)
 FLAG = Kind("true or false", lambda text: FLAGS[text.lower()] if text.lower() in FLAGS else _refuse(text))
 PATH = Kind("a path", lambda text: Path(text).expanduser().absolute())
 PORT = number(1, 65535)
+URL_PATH = Kind("a path like /blobs/", lambda text: text if URL_PATH_FORM.fullmatch(text) else _refuse(text))
 WEB_URL = Kind("an http:// or https:// URL", _parse_url("http", "https"))
 SMTP_URL = Kind("an smtp:// or smtps:// URL", _parse_url("smtp", "smtps"), secret=True)
 REDIS_URL = Kind(

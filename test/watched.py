@@ -7,9 +7,12 @@ import sys
 import time
 from functools import partial
 
+from sqlalchemy import text
+
 from app import config
 from app.boot import boot
 from app.commands.lifeline import die_with_parent
+from app.db import session
 from app.queue import checkpoint, job, watch
 from app.queue.worker import work
 
@@ -34,6 +37,13 @@ def stick() -> None:
 
 
 @job()
+def stand_still() -> None:
+    """Stopped by somebody, with SQLite's lock for writers in hand."""
+    session.execute(text("SELECT 1"))
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@job()
 def hog() -> int:
     memory = bytearray(os.urandom(1 << 20) * 500)
     time.sleep(60)
@@ -51,7 +61,7 @@ def go_on(checkpoints: bool) -> None:
 
 def main() -> int:
     die_with_parent()
-    watch.HEARTBEAT_SECONDS, watch.OVERTIME_SECONDS, watch.CANCEL_SECONDS = 0.3, 1, 1
+    watch.HEARTBEAT_SECONDS, watch.OVERTIME_SECONDS, watch.CANCEL_SECONDS, watch.STAND_IN_SECONDS = 0.3, 1, 1, 1
     settings = config.load()
     boot(settings)
     return watch.Watch(partial(work, settings.redis_url), die_with_parent, MEMORY_BYTES).run()

@@ -26,9 +26,9 @@ def send(blob: Attachment) -> Response:
     response.make_conditional(request)
     if response.status_code == 304:
         return response
-    prefix = settings().x_accel_prefix
-    if prefix:  # nginx sends it, and minds the range
-        response.headers["X-Accel-Redirect"] = f"{prefix}{blob.key[-2:]}/{blob.key}"
+    prefix, path = settings().x_accel_prefix, storage().path(blob.key)
+    if prefix and path:  # nginx sends it, and minds the range
+        response.headers["X-Accel-Redirect"] = f"{prefix}{path.parent.name}/{path.name}"
         return response
     start, end = 0, blob.size
     span = _span(blob)

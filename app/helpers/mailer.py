@@ -3,6 +3,8 @@
 import os
 import smtplib
 import ssl
+from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -15,22 +17,52 @@ from app.models.base import now
 TIMEOUT_SECONDS = 20
 
 
-def send(to: str, subject: str, text: str, *, key: str) -> None:
-    """Sends `text` to one address. The same `key` gives the same Message-ID, so that a repeat can be told, and in the
-    folder replaces the first. Raises OSError or smtplib.SMTPException."""
-    sender = settings().mail_from
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = to
-    message["Subject"] = " ".join(subject.split())[:200]
-    message["Date"] = format_datetime(now())
-    message["Message-ID"] = f"<{key}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
-    message.set_content(text)
+@dataclass(frozen=True)
+class Attached:
+    name: str
+    type: str  # a media type
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The same `key` gives the same Message-ID, so that a repeat can be told; in the folder it replaces the first."""
+
+    to: str
+    subject: str
+    text: str
+    key: str  # letters, digits, - . _
+    name: str = ""  # of whom it is for
+    headers: tuple[tuple[str, str], ...] = ()
+    attached: Attached | None = None
+
+
+def send(mail: Mail) -> None:
+    """Sends one mail. Raises OSError or smtplib.SMTPException."""
+    message, key = compose(mail), mail.key
     url = settings().smtp_url
     if url is None:
         _write(message, settings().data_dir / "mail", key)
     else:
         _deliver(message, url)
+
+
+def compose(mail: Mail) -> EmailMessage:
+    """As it goes out."""
+    sender = settings().mail_from
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = Address(mail.name, addr_spec=mail.to) if mail.name else mail.to
+    message["Subject"] = " ".join(mail.subject.split())[:200]
+    message["Date"] = format_datetime(now())
+    message["Message-ID"] = f"<{mail.key}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
+    for name, value in mail.headers:
+        message[name] = value
+    message.set_content(mail.text)
+    if mail.attached is not None:
+        kind, _, subtype = mail.attached.type.partition("/")
+        message.add_attachment(mail.attached.data, maintype=kind, subtype=subtype, filename=mail.attached.name)
+    return message
 
 
 def _write(message: EmailMessage, folder: Path, key: str) -> None:

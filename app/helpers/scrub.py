@@ -32,7 +32,7 @@ _TEXT_RULES = [
         # A signed token: what it says, perhaps a header, and a signature, which no class or function is named like.
         (r"(?<![\w-])[\w-]{4,}(?:\.[\w-]{2,})?\.(?=[\w-]*(?-i:[0-9]|[A-Z]{2}))[\w-]{25,}", FILTERED),
         (r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}\.?", FILTERED),  # a JSON Web Token without a signature
-        (r"(?<![\w-])(?:whsec|sk|pk|acc|acl|acr)_[\w.+/=-]{8,}", FILTERED),  # ours: tokens, links, codes
+        (r"(?<![\w-])(?:whsec|sk|pk|acc|aci|acl|acr|acu)_[\w.+/=-]{8,}", FILTERED),  # ours: tokens, links, codes
         (r"\b((?:set-)?cookie|authori[sz]ation)([\"']?\s{0,5}[:=]\s{0,5})[^\r\n]+", rf"\1\2{FILTERED}"),
         (
             rf"({_NAME}[\w.%-]{{0,40}}[\"']?\s{{0,5}}(?:=>|[:=]|%3d|%3a)\s{{0,5}})"

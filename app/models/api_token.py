@@ -13,6 +13,10 @@ from app.models.base import BigId, NumberedModel, now
 SCOPES = (
     "tasks:read",
     "tasks:write",
+    "events:read",
+    "events:write",
+    "campaigns:read",
+    "campaigns:write",
     "files:read",
     "files:write",
     "jobs:read",

@@ -3,6 +3,7 @@
 scheduled ─due─► queued ─claim─► running ─returned─► succeeded
     │              │               ├─raised────────► retrying ─due─► queued   (or failed: no attempts left)
     │              │               ├─lease ran out─► queued                   (or failed: the third time)
+    │              │               ├─postponed─────► scheduled
     └───cancel─────┴─► canceled    └─cancel asked──► canceling ─checkpoint──► canceled
 """
 
@@ -38,7 +39,7 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # `run_at` of a job that waits for o
 MOVES: dict[str, tuple[str, ...]] = {
     "scheduled": ("queued", "canceled"),
     "queued": ("running", "canceled"),
-    "running": ("succeeded", "retrying", "failed", "queued", "canceling", "canceled"),
+    "running": ("succeeded", "retrying", "failed", "queued", "scheduled", "canceling", "canceled"),
     "canceling": ("succeeded", "failed", "canceled"),
     "retrying": ("queued", "canceled"),
     "succeeded": (),
@@ -102,7 +103,7 @@ class Job(Model):
 
     attempt: Mapped[int] = mapped_column(default=0)  # counts claims, and is the fencing token of each
     charged: Mapped[int] = mapped_column(default=0)  # attempts that raised; `max_attempts` bounds these
-    crashes: Mapped[int] = mapped_column(default=0)  # attempts whose worker vanished; three park the job
+    crashes: Mapped[int] = mapped_column(default=0)  # attempts whose worker vanished since it last got further; three park it
     max_attempts: Mapped[int] = mapped_column(default=5)
     history: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # ended attempts before the latest
     worker: Mapped[str | None] = mapped_column(String(100))
@@ -159,8 +160,8 @@ class Job(Model):
     @property
     def attempts(self) -> list[dict[str, Any]]:
         """Every attempt so far, oldest first; the latest is read off the row itself."""
-        if self.attempt == 0 or (self.history and self.history[-1]["number"] == self.attempt):
-            return list(self.history)
+        if self.attempt == 0 or self.status in WAITING or (self.history and self.history[-1]["number"] == self.attempt):
+            return list(self.history)  # a postponed job remembers nothing of the attempts in which it went on
         latest = {
             "number": self.attempt,
             "started_at": rfc3339(self.started_at),

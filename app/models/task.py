@@ -26,7 +26,7 @@ class Task(NumberedModel):
     done: Mapped[bool] = mapped_column(default=False)
     due_at: Mapped[datetime | None]
     due_order: Mapped[datetime] = mapped_column(Computed(DUE_ORDER, persisted=True))  # sorts those without one last
-    event_id: Mapped[int | None] = mapped_column(BigId)
+    event_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("events.id", ondelete="SET NULL"), index=True)
     reminder_job_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))  # the job that reminds, past or planned
 
     user: Mapped[User] = relationship()

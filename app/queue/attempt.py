@@ -1,11 +1,15 @@
 """The attempt in hand, and `checkpoint()`: what a job calls in every loop – save the work so far, report progress,
 stop here if canceled."""
 
+import threading
 from contextvars import ContextVar
+from datetime import datetime
+from typing import NoReturn
 
 from app.db import session
 from app.queue import claims, ledger
 
+stopping = threading.Event()  # this worker has to go: soon
 running: ContextVar[claims.Claim | None] = ContextVar("running", default=None)
 
 
@@ -23,6 +27,14 @@ class LeaseLost(Stopped):
 
 class Interrupted(Stopped):
     """The worker has to go, and the grace period is over."""
+
+
+class Postponed(Stopped):
+    """The job has done what it can for now."""
+
+    def __init__(self, until: datetime):
+        super().__init__()
+        self.until = until
 
 
 def checkpoint(
@@ -43,3 +55,14 @@ def checkpoint(
     session.commit()
     if status == "canceling":
         raise Canceled
+
+
+def postpone(until: datetime) -> NoReturn:
+    """Ends this attempt here, uncharged; the job goes on, from its beginning, at this moment. What it wrote since its
+    last checkpoint is committed with that. So a job that waits, or takes hours, holds no worker meanwhile."""
+    raise Postponed(until)
+
+
+def is_stopping() -> bool:
+    """Whether this worker has to go. A job that can't be cut off anywhere postpones itself then: it has five seconds."""
+    return stopping.is_set()

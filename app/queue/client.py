@@ -14,7 +14,7 @@ from app.helpers import context
 from app.models import Job
 from app.models.base import NumberedModel, now
 from app.models.job import HELD, NEVER, PENDING_WITH_KEY, WAITING
-from app.queue import outbox, registry, turns
+from app.queue import ledger, outbox, registry, turns
 from app.queue.registry import BadArguments
 
 Call = tuple[str, dict[str, Any]]  # a job's name and its arguments
@@ -57,6 +57,14 @@ def enqueue(
     elif is_new or not batch:
         outbox.ring_after_commit(job)
     return job
+
+
+def hasten(job_id: str) -> bool:
+    """A scheduled job is due now. False if it is not scheduled, or waits for a batch."""
+    if not ledger.hasten(job_id):
+        return False
+    outbox.ring_after_commit(session.get_one(Job, job_id, populate_existing=True))
+    return True
 
 
 def _check_options(at: datetime | None, in_: timedelta | None, unique: str | None) -> None:

@@ -52,6 +52,8 @@ def progress(claim: Claim, message: str | None = None, pieces: tuple[int, int, i
         is_news = Job.progress_completed + Job.progress_failed <= pieces[0] + pieces[1]
         columns = (Job.progress_completed, Job.progress_failed, Job.progress_total)
         values |= {column.key: case((is_news, new), else_=column) for column, new in zip(columns, pieces, strict=True)}
+        is_further = Job.progress_completed + Job.progress_failed < pieces[0] + pieces[1]
+        values["crashes"] = case((is_further, 0), else_=Job.crashes)  # the deaths so far were not its fault
     statement = update(Job).where(*_mine(claim)).values(**values).returning(Job.status)
     status: str | None = session.execute(statement.execution_options(synchronize_session=False)).scalar_one_or_none()
     if status is not None:
@@ -96,6 +98,18 @@ def stop(claim: Claim) -> bool:
     error = JobCanceled()
     past = _past(claim, error, "Canceled")
     return _move(claim.id, *_mine(claim, "canceling"), **_canceled(error), history=[*claim.history, past])
+
+
+def postpone(claim: Claim, until: datetime) -> bool:
+    """running → scheduled, uncharged: the job itself wants to go on at that moment, and is not in trouble."""
+    return _move(
+        claim.id, *_mine(claim, "running"), status="scheduled", run_at=until, charged=0, crashes=0, lease_expires_at=None
+    )
+
+
+def hasten(job_id: str) -> bool:
+    """scheduled → queued: it is due now. Not so if it waits for a batch."""
+    return _move(job_id, Job.status == "scheduled", Job.batch_left == 0, status="queued", run_at=now())
 
 
 def give_back(claim: Claim, why: str) -> bool:

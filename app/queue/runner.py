@@ -5,7 +5,7 @@ import logging
 import time
 import traceback
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.db import session
@@ -16,11 +16,13 @@ from app.queue import attempt, claims, failpoints, ledger, registry, reports
 
 log = logging.getLogger(__name__)
 TRACE_LIMIT = 20_000  # characters
+RQ_LOOKS_AHEAD = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: succeeded, retrying, failed, canceled, queued (given back) or lost (not ours any more)."""
+    """How an attempt ended: succeeded, retrying, failed, canceled, queued (given back), scheduled (postponed)
+    or lost (not ours any more)."""
 
     status: str
     result: Any = None
@@ -64,6 +66,8 @@ def _attempt(claim: claims.Claim) -> Outcome:
     except attempt.LeaseLost:
         session.rollback()
         return Outcome("lost")
+    except attempt.Postponed as wish:
+        return _postpone(claim, wish.until)
     except attempt.Interrupted:
         session.rollback()
         return give_back(claim)
@@ -71,6 +75,14 @@ def _attempt(claim: claims.Claim) -> Outcome:
         session.rollback()
         return raised(claim, error)
     return Outcome("succeeded", result)
+
+
+def _postpone(claim: claims.Claim, until: datetime) -> Outcome:
+    """What the job wrote last is committed with it, even if it was to be canceled."""
+    if ledger.postpone(claim, until):
+        seconds = max(0.0, (min(until, now() + RQ_LOOKS_AHEAD) - now()).total_seconds())
+        return settle(True, Outcome("scheduled", retry_seconds=seconds))
+    return settle(ledger.stop(claim), Outcome("canceled"))
 
 
 def give_back(claim: claims.Claim) -> Outcome:

@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from app.db import session
 from app.models import Job
 from app.models.job import HELD
-from app.queue import claims, ledger, registry, relay, rescue, runner
+from app.queue import claims, ledger, registry, relay, rescue, runner, stalled
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0  # a quarter of a lease
 LOOK_SECONDS = 0.25
-STAND_IN_SECONDS = 2.0  # between two looks whether the relay is there
+STAND_IN_SECONDS = 2.0  # between two looks whether the relay is there, and SQLite's lock free
 OVERTIME_SECONDS = 15  # beyond its timeout a job is stuck where no exception reaches it
 CANCEL_SECONDS = 30  # a canceled job may take this long to its next checkpoint
 LAST_WORD_SECONDS = 6  # after SIGTERM; the child's own grace is shorter, supervisord's patience longer
@@ -113,11 +113,14 @@ class Watch:
         if self.stop_at is not None and moment > self.stop_at:
             self._kill()
             return
+        is_time = moment > self.stand_in_at
         try:
+            if is_time:
+                self.stand_in_at = moment + STAND_IN_SECONDS
+                stalled.free_lock()  # first: everything else may wait for that lock
             if self.held is not None:
                 self._check(self.held, moment)
-            if moment > self.stand_in_at:
-                self.stand_in_at = moment + STAND_IN_SECONDS
+            if is_time:
                 relay.stand_in()
         except DBAPIError as error:
             log.warning("the database is away: %s", error)

@@ -45,7 +45,7 @@ class LedgerJob(RqJob):
         assert self.claim is not None
         self.outcome = outcome = runner.run(self.claim)
         failpoints.reach("finished")
-        if outcome.status == "retrying":
+        if outcome.status in ("retrying", "scheduled"):
             return Retry(max=1_000_000, interval=max(1, round(outcome.retry_seconds)))  # the ledger counts, not RQ
         if isinstance(outcome.error, Exception):
             raise outcome.error
@@ -74,6 +74,7 @@ class LedgerWorker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """The first signal: the job in hand may finish, within the grace period."""
         self.stopping = True
+        attempt.stopping.set()
         end_of_grace = threading.Timer(GRACE_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
         end_of_grace.daemon = True
         end_of_grace.start()

@@ -3,13 +3,13 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from app.config import settings
 from app.db import session
@@ -69,30 +69,36 @@ def _as_path(key: str) -> Iterator[Path]:
 def check() -> dict[str, Any]:
     """Reads every file and compares its content with its sha256. What is damaged is marked, and told to the operators;
     the same content, uploaded again, mends it. An attempt goes on where the one before was cut off."""
-    began = session.scalars(select(Job.created_at).where(Job.id == context.get().job_id)).one()
-    waiting = select(File).where(File.checked_at < began)
-    total = session.scalar(select(func.count()).select_from(waiting.subquery())) or 0
-    checked = 0
-    bad: list[int] = []
-    while file := session.scalars(waiting.order_by(File.checked_at).limit(1)).one_or_none():
+    job_id = context.get().job_id
+    began = session.scalars(select(Job.created_at).where(Job.id == job_id)).one()
+    waiting = File.checked_at < began
+    left = _number_of(waiting)
+    total = left + _number_of(File.created_at < began, ~waiting)
+    checked = total - left  # by an attempt before this one
+    while file := session.scalars(select(File).where(waiting).order_by(File.checked_at).limit(1)).one_or_none():
         file_id, key, sha256 = file.id, file.key, file.sha256
-        checkpoint(checked, total, message=f"{len(bad)} damaged")
+        checkpoint(min(checked, total), total)
         is_good = _sha256_of(key) == sha256
         current = session.get(File, file_id, with_for_update=True)
-        if current is not None and current.key == key:
+        if current is not None and current.key == key:  # else it was mended meanwhile, and is looked at once more
             current.checked_at = now()
             current.damaged_at = None if is_good else current.damaged_at or now()
-            if not is_good:
-                bad.append(file_id)
         checked += 1
-    checkpoint(min(checked, total), total, message=f"{len(bad)} damaged")
-    if bad:
+    checkpoint(total, total)
+    found = select(File.id).where(File.damaged_at.is_not(None), ~waiting).order_by(File.id)
+    damaged = session.scalars(found).all()
+    if damaged:
         monitoring.notify(
             error_class="FilesDamaged",
-            message=f"{len(bad)} of {checked} files are damaged or missing",
-            context={"file_ids": bad[:MOST_TOLD]},
+            message=f"{len(damaged)} of {total} files are damaged or missing",
+            context={"file_ids": damaged[:MOST_TOLD]},
+            token=job_id,  # should it be told again, by another attempt
         )
-    return {"checked": checked, "damaged": len(bad), "file_ids": bad[:MOST_TOLD]}
+    return {"checked": total, "damaged": len(damaged), "file_ids": damaged[:MOST_TOLD]}
+
+
+def _number_of(*which: ColumnElement[bool]) -> int:
+    return session.scalars(select(func.count()).select_from(File).where(*which)).one()
 
 
 def _sha256_of(key: str) -> str | None:
@@ -120,6 +126,7 @@ def sweep() -> dict[str, int]:
             removed += 1
         looked_at += len(keys)
     for copy in settings().data_dir.glob(f"{COPY}*"):  # of a process that was killed over it
-        if copy.stat().st_mtime < until.timestamp():
-            copy.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its process was not dead, only slow
+            if copy.stat().st_mtime < until.timestamp():
+                copy.unlink()
     return {"looked_at": looked_at, "removed": removed}

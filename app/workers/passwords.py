@@ -7,6 +7,7 @@ from sqlalchemy import update
 from app.config import settings
 from app.db import session
 from app.helpers import context, mailer
+from app.helpers.mailer import Mail
 from app.models import Job, User
 from app.queue import checkpoint, job
 from app.services import passwords
@@ -40,5 +41,5 @@ def mail_reset(email: str) -> dict[str, Any]:
     session.execute(update(Job).where(Job.id == job_id).values(account_id=user.id))
     checkpoint()  # the code must be good when it arrives, and no transaction stays open for the mail server
     text = TEXT.format(email=to, code=code, url=settings().public_url)
-    mailer.send(to, "Set a new password", text, key=f"password-reset-{job_id}")
+    mailer.send(Mail(to, "Set a new password", text, key=f"password-reset-{job_id}"))
     return {"sent": True}

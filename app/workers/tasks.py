@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.helpers import mailer
+from app.helpers.mailer import Mail
 from app.models import Task
 from app.models.base import rfc3339
 from app.queue import checkpoint, job
@@ -16,5 +17,6 @@ def remind(task_id: int, due_at: str) -> dict[str, Any]:
         return {"sent": False}
     to, text = task.user.email, task.text
     checkpoint()  # the last moment to be canceled; and no transaction stays open while the mail server takes its time
-    mailer.send(to, f"Reminder: {text}", f"{text}\n\nDue: {due_at}\n", key=f"task-{task_id}-{due_at.replace(':', '')}")
+    key = f"task-{task_id}-{due_at.replace(':', '')}"
+    mailer.send(Mail(to, f"Reminder: {text}", f"{text}\n\nDue: {due_at}\n", key))
     return {"sent": True}

@@ -11,13 +11,14 @@ from app.db import session
 from app.models import Job
 from app.models.base import now
 from app.models.job import DONE, HELD, LANES, WAITING
-from app.queue import claims, doorbell, enqueue, ledger, registry, relay, rescue, runner
+from app.queue import claims, doorbell, enqueue, hasten, ledger, registry, relay, rescue, runner
 
 LONG_AGO = now().replace(year=2020)
 
 
 class Engine(RuleBasedStateMachine):
-    """By job: the latest claim, how often it succeeded, and how many pieces of it were seen done."""
+    """By job: the latest claim, how often it succeeded, how many pieces of it were seen done, and which attempts it
+    postponed itself in."""
 
     redis: Redis
     ids = Bundle("ids")
@@ -28,6 +29,7 @@ class Engine(RuleBasedStateMachine):
         self.attempts: dict[str, claims.Claim] = {}
         self.succeeded: dict[str, int] = {}
         self.pieces: dict[str, int] = {}
+        self.postponed: set[tuple[str, int]] = set()  # jobs and attempts
 
     def row(self, job_id: str) -> Job:
         session.expire_all()
@@ -125,6 +127,23 @@ class Engine(RuleBasedStateMachine):
             current, canceling = self.is_current(claim), self.row(claim.id).status == "canceling"
             assert runner.give_back(claim).status == (("canceled" if canceling else "queued") if current else "lost")
 
+    @rule(claim=holds)
+    def postpone(self, claim: claims.Claim | None) -> None:
+        if claim is not None:
+            current, canceling = self.is_current(claim), self.row(claim.id).status == "canceling"
+            postponed = ledger.postpone(claim, now().replace(year=2999))
+            session.commit()
+            assert postponed == (current and not canceling)
+            if postponed:
+                self.postponed.add((claim.id, claim.attempt))
+
+    @rule(job_id=ids)
+    def hasten(self, job_id: str) -> None:
+        row = self.row(job_id)
+        may = row.status == "scheduled" and row.batch_left == 0
+        assert hasten(job_id) == may
+        session.commit()
+
     @rule(job_id=ids)
     def fall_silent(self, job_id: str) -> None:
         """The worker is killed or paused: its lease runs out, and a relay notices."""
@@ -166,7 +185,8 @@ class Engine(RuleBasedStateMachine):
             assert shown["done"] == (job.status in DONE)
             assert (shown["error"] is not None) == (job.status in ("failed", "canceled"))
             assert shown["result"] is None or job.status == "succeeded"
-            assert [attempt["number"] for attempt in job.attempts] == list(range(1, job.attempt + 1))
+            known = [number for number in range(1, job.attempt + 1) if (job.id, number) not in self.postponed]
+            assert [attempt["number"] for attempt in job.attempts] == known
             assert self.succeeded.get(job.id, 0) == (job.status == "succeeded")
             if job.batch_left:
                 open_parts = select(Job.id).where(Job.batch_id == job.id, Job.status.not_in(DONE))

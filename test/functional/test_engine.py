@@ -21,8 +21,10 @@ from app.queue import (
     claims,
     doorbell,
     enqueue,
+    hasten,
     job,
     ledger,
+    postpone,
     recurrences,
     registry,
     relay,
@@ -77,6 +79,17 @@ def write_in_steps(total: int) -> int:
 @job(queue="high")
 def urgent() -> None:
     calls.append("urgent")
+
+
+@job()
+def go_on(value: str) -> str:
+    """Writes once an attempt, and takes three."""
+    calls.append(value)
+    User.create(email=f"{len(calls)}@x", email_key=f"{len(calls)}@x", password_hash="x")
+    if len(calls) < 3:
+        meddle()
+        postpone(now() + timedelta(hours=1))
+    return "arrived"
 
 
 @job(queue="low")
@@ -378,6 +391,59 @@ def test_worker_that_has_to_stop_gives_its_job_back_uncharged(monkeypatch):
     assert runner.run(claim).status == "queued"
     found = row(job_id)
     assert (found.status, found.charged, found.crashes) == ("queued", 0, 0)
+
+
+def test_postponed_job_goes_on_at_its_moment_and_keeps_what_it_wrote(redis, work):
+    job_id = ask("go_on", value="x")
+    for time in (1, 2):
+        work()
+        found = row(job_id)
+        assert (found.status, found.attempt, found.charged, found.next_attempt_at is not None) == (
+            "scheduled", time, 0, True
+        )  # fmt: skip
+        assert (len(calls), len(emails()), found.attempts) == (time, time, [])
+        assert ScheduledJobRegistry("default", connection=redis).get_job_ids() == [job_id]
+        assert not doorbell.waiting_ids("default")
+        assert hasten(job_id)
+        session.commit()
+        assert not hasten(job_id)
+        session.rollback()
+    work()
+    assert (row(job_id).result, len(emails())) == ("arrived", 3)
+    assert [attempt["number"] for attempt in row(job_id).attempts] == [3]
+
+
+def test_postponed_job_that_somebody_cancels_keeps_what_it_wrote(monkeypatch, work):
+    job_id = ask("go_on", value="x")
+    monkeypatch.setitem(globals(), "meddle", lambda: ledger.request_cancel(job_id))
+    work()
+    assert (row(job_id).status, len(emails())) == ("canceled", 1)
+
+
+def test_worker_that_lost_its_lease_can_not_postpone(monkeypatch):
+    job_id = ask("go_on", value="x")
+    claim = claims.claim(job_id, "paused")
+    session.commit()
+
+    def fall_silent() -> None:
+        session.rollback()
+        lapse(job_id)
+        rescue.take_back_lost()
+        User.create(email="stale@x", email_key="stale@x", password_hash="x")
+
+    monkeypatch.setitem(globals(), "meddle", fall_silent)
+    assert runner.run(claim).status == "lost"
+    assert (row(job_id).status, emails()) == ("queued", [])
+
+
+def test_job_that_gets_further_is_never_parked():
+    job_id = ask("record", value="x")
+    for time in range(5):
+        claim = claims.claim(job_id, "doomed")
+        assert ledger.progress(claim, None, (time + 1, 0, 9)) == "running"
+        lapse(job_id)
+        rescue.take_back_lost()
+        assert (row(job_id).status, row(job_id).crashes) == ("queued", 1)
 
 
 # The relay

@@ -224,9 +224,9 @@ def test_second_attempt_leaves_the_first_mail_good(alice, client, work, mails, m
     """The first one's mail went out, and then its worker lost the mail server."""
     real, sent = mailer.send, []
 
-    def send(to, subject, body, *, key):
-        real(to, subject, body, key=key)
-        sent.append(key)
+    def send(mail):
+        real(mail)
+        sent.append(mail.key)
         if len(sent) == 1:
             raise OSError("the connection broke after the mail was taken")
 

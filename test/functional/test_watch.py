@@ -132,6 +132,16 @@ def test_job_that_is_stuck_in_c_dies_too(worker, reaches):
     assert reaches(ask("quick"), lambda job: job.is_done).status == "succeeded"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_worker_that_stands_still_with_the_databases_one_lock_is_killed(worker, reaches):
+    job_id = ask("stand_still")
+    job = reaches(job_id, lambda job: job.crashes > 0)
+    assert (job.history[0]["error"], job.charged) == ("The worker's process died", 0)
+    ledger.request_cancel(job_id)  # waits for the lock, and gets it
+    session.commit()
+    assert "stands still and holds the database's lock" in worker.log.read_text()
+
+
 @one_database
 def test_job_that_uses_too_much_memory_dies_alone(worker, reaches):
     job_id = ask("hog")

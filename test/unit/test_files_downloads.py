@@ -1,6 +1,7 @@
 """How a blob is answered: whole or in part, by us or by nginx, under which headers, and what if it is not there."""
 
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -87,9 +88,16 @@ def test_download_goes_on_only_in_the_same_version(client, version, status):
 def test_nginx_gets_the_path_and_minds_the_range(client, shelf, settings):
     config.use(replace(settings, x_accel_prefix="/blobs/"))
     shelf.away = OSError("away")
+    shelf.path_of = lambda key: Path("/srv/files/ab") / key
     answer = client.get("/", headers={"Range": "bytes=0-5"})
     assert (answer.status_code, answer.data) == (200, b"")
     assert answer.headers["X-Accel-Redirect"] == f"/blobs/ab/{KEY}"
+
+
+def test_what_is_in_a_bucket_nginx_has_no_file_of(client, settings):
+    config.use(replace(settings, x_accel_prefix="/blobs/"))
+    answer = client.get("/")
+    assert (answer.data, "X-Accel-Redirect" in answer.headers) == (b"0123456789", False)
 
 
 def test_lost_bytes_are_410_and_told_as_one_kind(client, shelf, notify):

@@ -115,13 +115,15 @@ def notify(monkeypatch) -> Mock:
 
 @pytest.fixture
 def check(session, shelf, notify) -> Callable[..., dict]:
-    """Checks these rows, as the database gives them one by one; `meanwhile` is what has become of some."""
+    """Checks these rows, as the database gives them one by one; `meanwhile` is what has become of some,
+    `earlier` how many an attempt before has checked."""
 
-    def run(*rows: File, meanwhile: dict[int, File | None] | None = None) -> dict:
+    def run(*rows: File, meanwhile: dict[int, File | None] | None = None, earlier: int = 0) -> dict:
         current = {row.id: row for row in rows} | (meanwhile or {})
+        counted = [SimpleNamespace(one=lambda number=number: number) for number in (now(), len(rows), earlier)]
         one_by_one = [SimpleNamespace(one_or_none=lambda found=found: found) for found in (*rows, None)]
-        session.scalars.side_effect = [SimpleNamespace(one=now), *one_by_one]
-        session.scalar.return_value = len(rows)
+        damaged = SimpleNamespace(all=lambda: [id_ for id_, row in current.items() if row and row.damaged_at])
+        session.scalars.side_effect = [*counted, *one_by_one, damaged]
         session.get.side_effect = lambda _model, id_, **_lock: current[id_]
         return jobs.check()
 
@@ -147,7 +149,10 @@ def test_changed_and_missing_files_are_marked_and_told_once(check, file, shelf, 
     assert check(*rows) == {"checked": 2, "damaged": 2, "file_ids": [1, 2]}
     assert all(row.damaged_at for row in rows)
     notify.assert_called_once_with(
-        error_class="FilesDamaged", message="2 of 2 files are damaged or missing", context={"file_ids": [1, 2]}
+        error_class="FilesDamaged",
+        message="2 of 2 files are damaged or missing",
+        context={"file_ids": [1, 2]},
+        token=None,
     )
 
 
@@ -169,8 +174,13 @@ def test_file_that_was_deleted_or_mended_meanwhile_is_not_damaged(check, file, n
 def test_check_reports_how_far_it_is(check, file, shelf, checkpoint):
     shelf.whole[KEY] = b"good"
     check(file(**of(b"bad", id=1)), file(**of(b"good", id=2)))
-    told = [(*call.args, call.kwargs["message"]) for call in checkpoint.call_args_list]
-    assert told == [(0, 2, "0 damaged"), (1, 2, "1 damaged"), (2, 2, "1 damaged")]
+    assert [call.args for call in checkpoint.call_args_list] == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_check_that_goes_on_counts_what_was_checked_before(check, file, shelf, checkpoint):
+    shelf.whole[KEY] = b"good"
+    assert check(file(**of(b"good")), earlier=3)["checked"] == 4
+    assert [call.args for call in checkpoint.call_args_list] == [(3, 4), (4, 4)]
 
 
 def test_storage_that_is_away_damages_nothing(check, file, shelf):
