@@ -103,7 +103,9 @@ class Job(Model):
 
     attempt: Mapped[int] = mapped_column(default=0)  # counts claims, and is the fencing token of each
     charged: Mapped[int] = mapped_column(default=0)  # attempts that raised; `max_attempts` bounds these
-    crashes: Mapped[int] = mapped_column(default=0)  # attempts whose worker vanished since it last got further; three park it
+    crashes: Mapped[int] = mapped_column(
+        default=0
+    )  # attempts whose worker vanished since it got further; three park it
     max_attempts: Mapped[int] = mapped_column(default=5)
     history: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # ended attempts before the latest
     worker: Mapped[str | None] = mapped_column(String(100))
@@ -159,9 +161,10 @@ class Job(Model):
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
-        """Every attempt so far, oldest first; the latest is read off the row itself."""
-        if self.attempt == 0 or self.status in WAITING or (self.history and self.history[-1]["number"] == self.attempt):
-            return list(self.history)  # a postponed job remembers nothing of the attempts in which it went on
+        """The attempts so far, oldest first; the latest is read off the row itself. Of those in which the job postponed
+        itself, only the last: there may be thousands."""
+        if self.attempt == 0 or (self.history and self.history[-1]["number"] == self.attempt):
+            return list(self.history)
         latest = {
             "number": self.attempt,
             "started_at": rfc3339(self.started_at),

@@ -64,5 +64,5 @@ def postpone(until: datetime) -> NoReturn:
 
 
 def is_stopping() -> bool:
-    """Whether this worker has to go. A job that can't be cut off anywhere postpones itself then: it has five seconds."""
+    """Whether this worker has to go. A job that can't be cut off anywhere postpones itself then, in seconds."""
     return stopping.is_set()

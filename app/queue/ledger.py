@@ -19,6 +19,7 @@ from app.queue import signals
 from app.queue.claims import Claim
 
 MOST_CRASHES = 3
+POSTPONED = "Postponed"  # what an attempt is remembered by that ended so
 
 
 def _change(*conditions: ColumnElement[bool], **values: Any) -> bool:
@@ -102,8 +103,16 @@ def stop(claim: Claim) -> bool:
 
 def postpone(claim: Claim, until: datetime) -> bool:
     """running → scheduled, uncharged: the job itself wants to go on at that moment, and is not in trouble."""
+    others = [past for past in claim.history if past["error"] != POSTPONED]
     return _move(
-        claim.id, *_mine(claim, "running"), status="scheduled", run_at=until, charged=0, crashes=0, lease_expires_at=None
+        claim.id,
+        *_mine(claim, "running"),
+        status="scheduled",
+        run_at=until,
+        charged=0,
+        crashes=0,
+        lease_expires_at=None,
+        history=[*others, _past(claim, None, POSTPONED)],
     )
 
 
