@@ -32,7 +32,8 @@ def invitation_url(link_key: str) -> str:
 
 def read_invitation(token: str) -> str | None:
     """The `link_key`; None if the link is forged."""
-    return _read(INVITATION, token)
+    found = _read(INVITATION, token)
+    return str(found) if found else None
 
 
 def unsubscribe_url(user_id: int, email_key: str) -> str:

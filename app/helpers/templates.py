@@ -1,7 +1,7 @@
-"""Texts with fields in them: `Dear {{ guest.name }}`, or, for those without one, `{{ guest.name | default: "friend" }}`.
+"""Texts with fields in them: `Dear {{ guest.name }}`, or, for who has none, `{{ guest.name | default: "friend" }}`.
 
-A field is replaced by its value, once, and nothing else happens: no conditions, no loops, no code. What a value holds is
-text, even where it looks like a field.
+A field is replaced by its value, once, and nothing else happens: no conditions, no loops, no code. What a value holds
+is text, even where it looks like a field.
 """
 
 import re

@@ -42,7 +42,10 @@ def message(
         subject=templates.render(campaign.subject, values),
         text=templates.render(body, values),
         key=f"campaign-{campaign.id}-{recipient.id}",
-        headers=(("List-Unsubscribe", f"<{stop}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")),  # RFC 8058
+        headers=(
+            ("List-Unsubscribe", f"<{stop}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ),  # RFC 8058
         attached=attached,
     )
 

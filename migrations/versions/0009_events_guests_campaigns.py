@@ -1,7 +1,11 @@
 """events, guests, campaigns"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import BatchOperations
 
 from app.models.base import UtcDateTime
 
@@ -12,6 +16,7 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 START_ORDER = "coalesce(starts_at, '9999-12-31 23:59:59.999999')"
+DUE_ORDER = "coalesce(due_at, '9999-12-31 23:59:59.999999')"
 GUESTS = ("added", "invited", "accepted", "declined")
 CAMPAIGNS = ("draft", "scheduled", "sending", "paused", "done", "cancelled")
 RECIPIENTS = ("pending", "sending", "sent", "failed", "unknown", "skipped")
@@ -128,14 +133,30 @@ def upgrade() -> None:
     op.create_index("ix_recipients_guest_id", "recipients", ["guest_id"])
 
     op.execute("UPDATE tasks SET event_id = NULL")  # there were no events that they could belong to
-    with op.batch_alter_table("tasks") as batch:
+    with _tasks() as batch:
         batch.create_foreign_key("fk_tasks_event_id_events", "events", ["event_id"], ["id"], ondelete="SET NULL")
     op.create_index("ix_tasks_event_id", "tasks", ["event_id"])
 
 
+@contextmanager
+def _tasks() -> Iterator[BatchOperations]:
+    """The table, to change its constraints. On SQLite that copies it, without the column that it computes itself."""
+    if op.get_bind().dialect.name == "postgresql":
+        with op.batch_alter_table("tasks") as batch:
+            yield batch
+        return
+    op.drop_index("ix_tasks_user_id_due_order_id", "tasks")
+    with op.batch_alter_table("tasks") as batch:
+        batch.drop_column("due_order")
+        yield batch
+    with op.batch_alter_table("tasks") as batch:
+        batch.add_column(sa.Column("due_order", UtcDateTime(), sa.Computed(DUE_ORDER, persisted=True), nullable=False))
+    op.create_index("ix_tasks_user_id_due_order_id", "tasks", ["user_id", "due_order", "id"])
+
+
 def downgrade() -> None:
     op.drop_index("ix_tasks_event_id", "tasks")
-    with op.batch_alter_table("tasks") as batch:
+    with _tasks() as batch:
         batch.drop_constraint("fk_tasks_event_id_events", type_="foreignkey")
     for table in ("recipients", "campaigns", "unsubscriptions", "guests", "events"):
         op.drop_table(table)

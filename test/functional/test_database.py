@@ -172,7 +172,7 @@ def test_up_down_up_in_a_schema_of_our_own(shared):
 
 
 # PostgreSQL says a computed column's expression in words of its own, at which Alembic warns.
-own_words = pytest.mark.filterwarnings("ignore:Computed default on tasks.due_order")
+own_words = pytest.mark.filterwarnings("ignore:Computed default on")
 
 
 @own_words

@@ -247,9 +247,9 @@ def test_second_attempt_leaves_the_first_mail_good(alice, client, work, mails, m
 def test_code_is_good_before_its_mail_goes_out(alice, client, work, monkeypatch):
     answers = []
 
-    def send(to, subject, body, *, key):
+    def send(mail):
         assert not session().in_transaction()
-        (code,) = re.findall(r"\bacr_[\w-]{43}\b", body)
+        (code,) = re.findall(r"\bacr_[\w-]{43}\b", mail.text)
         answers.append(confirm(client, code).status_code)
 
     monkeypatch.setattr(mailer, "send", send)
@@ -291,8 +291,8 @@ def test_code_is_nowhere_but_in_the_mail(alice, client, work, mails, redis: Redi
 def test_failed_mail_leaves_no_code_in_the_row_of_the_job(alice, client, work, monkeypatch):
     seen = []
 
-    def send(to, subject, body, *, key):
-        seen.extend(re.findall(r"\bacr_[\w-]{43}\b", body))
+    def send(mail):
+        seen.extend(re.findall(r"\bacr_[\w-]{43}\b", mail.text))
         raise OSError("no mail server")
 
     monkeypatch.setattr(mailer, "send", send)
