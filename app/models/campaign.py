@@ -1,4 +1,11 @@
-"""One mail to many guests of an event, and how far it is."""
+"""One mail to many guests of an event, and how far it is.
+
+draft ─launch─► scheduled ─its time has come─► sending ─nothing is left to send─► done
+                 or sending at once
+scheduled, sending ─pause, or its job failed─► paused ─resume─► scheduled, sending
+scheduled, sending, paused ─cancel─► cancelled
+paused, done, cancelled ─retry─► sending
+"""
 
 from datetime import datetime
 from typing import Any
@@ -6,11 +13,24 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import BigId, NumberedModel
+from app.errors import Conflict
+from app.models.base import BigId, NumberedModel, now
 from app.models.event import Event
 
 STATUSES = ("draft", "scheduled", "sending", "paused", "done", "cancelled")
 UNDER_WAY = ("scheduled", "sending", "paused")
+MOVES = {  # what can be done to a campaign, and in which states
+    "launch": ("draft",),
+    "pause": ("scheduled", "sending"),
+    "resume": ("paused",),
+    "cancel": UNDER_WAY,
+    "retry": ("paused", "done", "cancelled"),
+    "finish": UNDER_WAY,
+    "halt": UNDER_WAY,
+    "delete": ("draft", "done", "cancelled"),
+}
+CHANGEABLE = ("name", "description", "active", "messages_per_minute")  # after the launch, until the end
+LONGEST_FAULT = 500
 POLICIES = ("leave", "send_again")  # what becomes of a message of which nobody knows whether it was sent
 
 
@@ -61,7 +81,7 @@ class Campaign(NumberedModel):
     messages_per_minute: Mapped[int | None]  # None: as many as the mail server takes
     if_unknown: Mapped[str] = mapped_column(String(16), default="leave")
     status: Mapped[str] = mapped_column(String(16), default="draft")
-    fault: Mapped[str | None] = mapped_column(String(500))  # why it was paused, if nobody asked for that
+    fault: Mapped[str | None] = mapped_column(String(LONGEST_FAULT))  # why it was paused, if nobody asked for that
     job_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))  # the job that sends it, past or present
     scheduled_at: Mapped[datetime | None]  # not before this moment
     started_at: Mapped[datetime | None]
@@ -77,3 +97,49 @@ class Campaign(NumberedModel):
     @property
     def is_under_way(self) -> bool:
         return self.status in UNDER_WAY
+
+    def require(self, verb: str) -> None:
+        """Raises Conflict unless this can be done to it now."""
+        if self.status not in MOVES[verb]:
+            wanted = " or ".join(MOVES[verb])
+            raise Conflict(f"To {verb} a campaign, it must be {wanted}; this one is {self.status}.")
+
+    def require_changeable(self, names: set[str]) -> None:
+        """Raises Conflict if one of these fields can't be changed any more."""
+        closed = names - set(CHANGEABLE) if self.is_under_way else names
+        if closed and self.status != "draft":
+            raise Conflict(f"The campaign is {self.status}: {', '.join(sorted(closed))} can't be changed any more.")
+
+    def launch(self, at: datetime | None = None) -> None:
+        """At once, or not before a moment."""
+        self.require("launch")
+        self.status, self.scheduled_at = ("scheduled", at) if at else ("sending", None)
+
+    def pause(self) -> None:
+        """What is being handed over goes out still."""
+        self.require("pause")
+        self.status = "paused"
+
+    def resume(self) -> None:
+        self.require("resume")
+        waits = self.scheduled_at is not None and self.scheduled_at > now()
+        self.status, self.fault = "scheduled" if waits else "sending", None
+
+    def cancel(self) -> None:
+        self.require("cancel")
+        self.status, self.finished_at = "cancelled", now()
+
+    def retry(self) -> None:
+        """Goes on, with messages that had been given up."""
+        self.require("retry")
+        self.status, self.fault, self.finished_at = "sending", None, None
+
+    def finish(self) -> None:
+        """Nothing is left to be sent."""
+        self.require("finish")
+        self.status, self.finished_at = "done", now()
+
+    def halt(self, fault: str) -> None:
+        """Paused, though nobody asked for it, and why."""
+        self.require("halt")
+        self.status, self.fault = "paused", fault[:LONGEST_FAULT]
