@@ -7,6 +7,7 @@ from app.config import Settings, load
 from app.controllers import (
     bar,
     baz,
+    campaigns,
     dashboard,
     docs,
     fail,
@@ -15,11 +16,13 @@ from app.controllers import (
     jobs,
     links,
     passwords,
+    recipients,
     root,
     tasks,
     tokens,
     users,
 )
+from app.controllers.v0 import campaigns as v0_campaigns
 from app.controllers.v0 import files as v0_files
 from app.controllers.v0 import tasks as v0_tasks
 from app.helpers import auth, cors, doors, idempotency, limits, problems, responses, uploads, waiting
@@ -28,7 +31,22 @@ from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
-BLUEPRINTS = (users, passwords, tokens, tasks, files, links, jobs, v0_tasks, v0_files, root, docs)
+BLUEPRINTS = (
+    users,
+    passwords,
+    tokens,
+    tasks,
+    files,
+    links,
+    campaigns,
+    recipients,
+    jobs,
+    v0_tasks,
+    v0_files,
+    v0_campaigns,
+    root,
+    docs,
+)
 EXAMPLES = (foo, bar, baz, fail)
 
 

@@ -33,6 +33,7 @@ class Declared:
     """Everything that was said above one view."""
 
     body: Schema | None = None
+    needs_body: bool = True
     takes_file: bool = False
     answers: list[Answer] = field(default_factory=list)
     raises: list[type[AppError]] = field(default_factory=list)
@@ -48,15 +49,16 @@ def declared(view: Any) -> Declared:
     return found
 
 
-def takes(schema: Schema) -> Callable[[View], View]:
-    """The view gets the checked JSON body as `body`."""
+def takes(schema: Schema, *, needed: bool = True) -> Callable[[View], View]:
+    """The view gets the checked JSON body as `body`. One that is not needed may be left out, and is then `{}`."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, body=read_body(schema), **kwargs)
+            return view(*args, body=read_body(schema, needed=needed), **kwargs)
 
-        declared(checked).body = schema
+        said = declared(checked)
+        said.body, said.needs_body = schema, needed
         return checked  # type: ignore[return-value]
 
     return decorate

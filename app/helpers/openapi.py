@@ -102,7 +102,7 @@ def _operation(app: Flask, rule: Rule, method: str, schemas: dict[str, Any]) -> 
         content = {"application/json": {"schema": reference(said.body.schema, schemas)}}
         if method == "PATCH":
             content["application/merge-patch+json"] = content["application/json"]
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": said.needs_body, "content": content}
     if said.takes_file:
         operation["requestBody"] = UPLOAD
     return operation | ({"security": []} if public else {}) | ({"deprecated": True} if old else {})

@@ -35,7 +35,7 @@ def find(model: type[Row], row_id: Any) -> Row:
     """The caller's row, or 404. Before a change: locked, and 412 unless it is still what `If-Match` says."""
     changing = request.method not in SAFE and request.method != "POST"
     row = model.find_for(g.actor, row_id, lock=changing)
-    if changing and request.if_match and not request.if_match.contains(_etag(jsonify(row.to_dict()))):
+    if changing and request.if_match and not request.if_match.contains(_etag(jsonify(row.to_details()))):
         raise PreconditionFailed
     return row
 
@@ -43,7 +43,7 @@ def find(model: type[Row], row_id: Any) -> Row:
 def shown(row: Model, status: int = 200, location: str | None = None) -> Response:
     """One resource, as its model shows it – after the last change is written, which sets `updated_at`."""
     db.session.flush()
-    response = jsonify(row.to_dict())
+    response = jsonify(row.to_details())
     response.status_code = status
     response.set_etag(_etag(response))
     if request.method in SAFE:

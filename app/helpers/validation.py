@@ -65,8 +65,10 @@ class Schema:
         return value
 
 
-def read_body(schema: Schema) -> Any:
-    """The request's JSON body, if it fits."""
+def read_body(schema: Schema, *, needed: bool = True) -> Any:
+    """The request's JSON body, if it fits. Unless it is needed, nothing at all is an empty object."""
+    if not needed and not request.content_length and not request.get_data():
+        return schema.check({})
     if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
         raise UnsupportedMediaType
     limit = settings().max_body_bytes

@@ -127,6 +127,10 @@ class Model(AllFeaturesMixin, Base):
         values = ((name, getattr(self, name)) for name in self.PUBLIC)
         return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values}
 
+    def to_details(self) -> dict[str, Any]:
+        """What the API shows of this row alone: more than in a list, where a list would have to ask row by row."""
+        return self.to_dict()
+
 
 class NumberedModel(Model):
     """A model whose key is a number that the database gives."""

@@ -31,6 +31,7 @@ MOVES = {  # what can be done to a campaign, and in which states
 }
 CHANGEABLE = ("name", "description", "active", "messages_per_minute")  # after the launch, until the end
 LONGEST_FAULT = 500
+LINKS = ("recipients", "preview", "launch", "pause", "resume", "cancel", "retry")
 POLICIES = ("leave", "send_again")  # what becomes of a message of which nobody knows whether it was sent
 
 
@@ -97,6 +98,15 @@ class Campaign(NumberedModel):
     @property
     def is_under_way(self) -> bool:
         return self.status in UNDER_WAY
+
+    def to_details(self) -> dict[str, Any]:
+        """With the number of messages in each state, and what can be done with it."""
+        from app.models.recipient import Recipient  # noqa: PLC0415  # which imports this module
+
+        here = f"/api/v1/campaigns/{self.id}"
+        links: dict[str, str | None] = {"self": here} | {name: f"{here}/{name}" for name in LINKS}
+        links["job"] = f"/api/v1/jobs/{self.job_id}" if self.job_id else None
+        return self.to_dict() | {"counts": Recipient.counts_of(self.id), "links": links}
 
     def require(self, verb: str) -> None:
         """Raises Conflict unless this can be done to it now."""

@@ -10,9 +10,10 @@ pending ─marked─► sending ─taken by the mail server─► sent
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, select
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.db import session
 from app.models.base import BigId, NumberedModel
 from app.models.campaign import Campaign
 
@@ -46,3 +47,9 @@ class Recipient(NumberedModel):
     @classmethod
     def visible_to(cls, actor: Any) -> ColumnElement[bool]:
         return cls.campaign_id.in_(select(Campaign.id).where(Campaign.visible_to(actor)))
+
+    @classmethod
+    def counts_of(cls, campaign_id: int) -> dict[str, int]:
+        """How many messages of the campaign are in each state."""
+        grouped = select(cls.state, func.count()).where(cls.campaign_id == campaign_id).group_by(cls.state)
+        return dict.fromkeys(STATES, 0) | {state: number for state, number in session.execute(grouped)}
