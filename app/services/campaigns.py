@@ -53,7 +53,7 @@ def launch(campaign: Campaign, at: datetime | None = None) -> Job:
     campaign.require("launch")
     wants = _wants(campaign)
     if campaign.event_id is not None and audiences.reach(campaign).recipients == 0:
-        wants.append(("audience", "no guest of the event would get it"))
+        wants.append(("audience", "is empty: no guest of the event would get it"))
     _refuse(wants)
     campaign.launch(at)
     audiences.write_down(campaign)
