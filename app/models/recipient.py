@@ -52,4 +52,4 @@ class Recipient(NumberedModel):
     def counts_of(cls, campaign_id: int) -> dict[str, int]:
         """How many messages of the campaign are in each state."""
         grouped = select(cls.state, func.count()).where(cls.campaign_id == campaign_id).group_by(cls.state)
-        return dict.fromkeys(STATES, 0) | {state: number for state, number in session.execute(grouped)}
+        return dict.fromkeys(STATES, 0) | dict(session.execute(grouped).all())

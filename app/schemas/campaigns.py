@@ -104,7 +104,7 @@ shown = answer(
     | {
         "counts": COUNTS,
         "links": answer(
-            "CampaignLinks", dict.fromkeys(("self", *LINKS), {"type": "string"}) | {"job": TEXT_OR_NULL}
+            "CampaignLinks", {name: {"type": "string"} for name in ("self", *LINKS)} | {"job": TEXT_OR_NULL}
         ).schema,
     },
 )

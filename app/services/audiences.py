@@ -1,4 +1,4 @@
-"""Who gets a campaign: the guests of its event that fit its audience, but for those who unsubscribed. Noted once, at its
+"""Who gets a campaign: the guests of its event that fit its audience, but for those who unsubscribed. Noted at its
 launch, as a row each; whoever is added later is not among them."""
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def _unseen(statement: Any) -> Any:
 
 
 def _among(campaign: Campaign, *columns: Any) -> Select[Any]:
-    """These columns of the guests in the audience; beside each, its unsubscription from the account, if there is one."""
+    """These columns of the guests in the audience; beside each, its unsubscription from the account, if any."""
     theirs = and_(Unsubscription.user_id == campaign.user_id, Unsubscription.email_key == Guest.email_key)
     fits = [COLUMNS[name].in_(wanted) for name, wanted in campaign.audience.items()]
     found = select(*columns).select_from(Guest).outerjoin(Unsubscription, theirs)

@@ -111,7 +111,9 @@ def invite(event: Event) -> Job:
     if campaign_id is not None:
         raise Conflict(f"Campaign {campaign_id} is inviting guests of this event: let it end, or cancel it, first.")
     audience = {"status": ["added"]}
-    return launch(Campaign.create(user_id=event.user_id, event_id=event.id, name="Invitations", audience=audience, **text))
+    return launch(
+        Campaign.create(user_id=event.user_id, event_id=event.id, name="Invitations", audience=audience, **text)
+    )
 
 
 def _guest_of(campaign: Campaign, guest_id: int) -> Guest:

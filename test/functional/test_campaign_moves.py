@@ -53,7 +53,8 @@ def end_jobs() -> None:
     held = {"status": "running", "attempt": Job.attempt + 1, "lease_expires_at": moment}
     session.execute(update(Job).where(Job.status == "scheduled").values(status="queued"))
     session.execute(update(Job).where(Job.status == "queued").values(**held))
-    session.execute(update(Job).where(Job.status == "running").values(status="succeeded", finished_at=moment))
+    ended = {"status": "succeeded", "finished_at": moment, "lease_expires_at": None}
+    session.execute(update(Job).where(Job.status == "running").values(**ended))
     session.commit()
 
 
@@ -94,7 +95,12 @@ def test_launch_tells_everything_that_is_missing_at_once(alice):
     for options in ({}, {"validate_only": True}):
         answer = move(alice, campaign, "launch", **options)
         assert answer.status_code == 409
-        assert [error["pointer"] for error in answer.json["errors"]] == ["#/subject", "#/body", "#/active", "#/event_id"]
+        assert [error["pointer"] for error in answer.json["errors"]] == [
+            "#/subject",
+            "#/body",
+            "#/active",
+            "#/event_id",
+        ]
         assert answer.json["detail"].startswith("The campaign can't be launched: subject is empty; body is empty;")
     assert show(alice, campaign) == campaign
 
@@ -113,7 +119,9 @@ def test_launch_to_nobody_is_refused(alice, audience):
     campaign = new_campaign(alice, event_id=event_id, audience=audience)
     answer = move(alice, campaign, "launch")
     assert answer.status_code == 409
-    assert answer.json["errors"] == [{"detail": "is empty: no guest of the event would get it", "pointer": "#/audience"}]
+    assert answer.json["errors"] == [
+        {"detail": "is empty: no guest of the event would get it", "pointer": "#/audience"}
+    ]
     assert move(alice, campaign, "launch", validate_only=True).json["recipients"] == 0
     assert show(alice, campaign) == campaign
     assert session.scalar(select(func.count()).select_from(Job)) == 0
@@ -216,7 +224,7 @@ def test_pause_and_resume_keep_the_job(alice):
 def test_resume_wakes_a_job_that_waits(alice):
     campaign = launched(alice)
     put(Job, campaign["job_id"], status="running", attempt=1, lease_expires_at=NEVER)
-    put(Job, campaign["job_id"], status="scheduled", run_at=NEVER)
+    put(Job, campaign["job_id"], status="scheduled", run_at=NEVER, lease_expires_at=None)
     move(alice, campaign, "pause")
     resumed = move(alice, campaign, "resume").json
     assert (resumed["id"], resumed["status"]) == (campaign["job_id"], "queued")

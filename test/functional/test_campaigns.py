@@ -138,7 +138,9 @@ def test_stranger_finds_nothing(alice, bob, method):
 @pytest.mark.parametrize("verb", ["launch", "pause", "resume", "cancel", "retry", "preview"])
 def test_stranger_moves_nothing(alice, bob, verb):
     campaign = launched(alice)
-    answer = bob.post(f"/api/v1/campaigns/{campaign['id']}/{verb}", json={"states": ["failed"]} if verb == "retry" else {})
+    answer = bob.post(
+        f"/api/v1/campaigns/{campaign['id']}/{verb}", json={"states": ["failed"]} if verb == "retry" else {}
+    )
     assert answer.status_code == 404
     assert bob.get(f"/api/v1/campaigns/{campaign['id']}/recipients").status_code == 404
     assert show(alice, campaign) == campaign
@@ -156,7 +158,9 @@ def test_campaign_under_way_is_not_deleted(alice, status):
     set_status(campaign, status)
     answer = alice.delete(f"/api/v1/campaigns/{campaign['id']}")
     assert answer.status_code == 409
-    assert answer.json["detail"] == f"To delete a campaign, it must be draft or done or cancelled; this one is {status}."
+    assert (
+        answer.json["detail"] == f"To delete a campaign, it must be draft or done or cancelled; this one is {status}."
+    )
 
 
 def test_ended_campaign_is_deleted_with_its_messages(alice):

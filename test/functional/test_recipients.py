@@ -90,7 +90,10 @@ def test_nobody_to_invite_is_a_conflict_and_makes_nothing(alice, guests):
         add_guests(event_id, "told@example.com", status="accepted")
     answer = alice.post(f"/api/v1/events/{event_id}/guests/invite")
     assert answer.status_code == 409
-    assert answer.json["detail"] == "The campaign can't be launched: audience is empty: no guest of the event would get it."
+    assert (
+        answer.json["detail"]
+        == "The campaign can't be launched: audience is empty: no guest of the event would get it."
+    )
     assert alice.get("/api/v1/campaigns").json == {"items": []}
 
 

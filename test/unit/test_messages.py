@@ -58,7 +58,9 @@ def test_invitation_does_without_what_is_not_known(settings, guest):
 
 def test_message_has_every_field(settings, event, guest, recipient):
     body = "|".join("{{ " + name + " }}" for name in templates.FIELDS)
-    mail = messages.message(campaign(subject="{{ event.name }} for {{ guest.name }}", body=body), event, guest, recipient)
+    mail = messages.message(
+        campaign(subject="{{ event.name }} for {{ guest.name }}", body=body), event, guest, recipient
+    )
     *values, stop = mail.text.split("|")
     assert (mail.subject, mail.to, mail.name) == ("The party for Grace", "Grace@Example.com", "Grace")
     when = "Thursday, 24 December 2026, 18:00 UTC"
@@ -72,7 +74,10 @@ def test_message_always_tells_how_to_get_no_more(settings, event, guest, recipie
     assert mail.text.startswith("Hello\n\n-- \nNo more messages like this: http")
     assert links.read_unsubscribe(link_after(mail.text, "this:")) == (7, "grace@example.com")
     headers = dict(mail.headers)
-    assert links.read_unsubscribe(headers["List-Unsubscribe"].strip("<>").rpartition("/")[2]) == (7, "grace@example.com")
+    assert links.read_unsubscribe(headers["List-Unsubscribe"].strip("<>").rpartition("/")[2]) == (
+        7,
+        "grace@example.com",
+    )
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 

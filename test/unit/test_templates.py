@@ -11,7 +11,8 @@ from app.helpers.templates import FIELDS, faults, names, render
 BLANK = dict.fromkeys(FIELDS, "")
 any_text = st.text(st.characters(exclude_categories=["Cs"]))
 pieces = st.lists(
-    st.sampled_from(["{", "}", "{{", "}}", "|", '"', "default:", " ", "\t", "\n", "x", *FIELDS, "guest.phone"]), max_size=30
+    st.sampled_from(["{", "}", "{{", "}}", "|", '"', "default:", " ", "\t", "\n", "x", *FIELDS, "guest.phone"]),
+    max_size=30,
 ).map("".join)
 gaps = st.text(" \t", max_size=3)
 defaults = any_text.filter(lambda text: not set('"{}\n') & set(text))
@@ -96,7 +97,9 @@ def test_default_is_for_who_has_no_value():
     assert render('<{{ guest.name | default: "" }}>', BLANK) == "<>"
 
 
-@pytest.mark.parametrize("piece", ["{{", "{{ ", "{{a", "{{ a |", '{{a|default:"', "{", "}", "{{" + " " * 1000, "{{" + "a" * 1000])
+@pytest.mark.parametrize(
+    "piece", ["{{", "{{ ", "{{a", "{{ a |", '{{a|default:"', "{", "}", "{{" + " " * 1000, "{{" + "a" * 1000]
+)
 def test_what_is_nearly_a_field_costs_no_more_than_its_length(piece):
     text = piece * (100_000 // len(piece))
     began = time.process_time()
