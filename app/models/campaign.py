@@ -100,13 +100,13 @@ class Campaign(NumberedModel):
         return self.status in UNDER_WAY
 
     def to_details(self) -> dict[str, Any]:
-        """With the number of messages in each state, and what can be done with it."""
+        """With the number of messages in each state, and the addresses of what can be done to it."""
         from app.models.recipient import Recipient  # noqa: PLC0415  # which imports this module
 
         here = f"/api/v1/campaigns/{self.id}"
-        links: dict[str, str | None] = {"self": here} | {name: f"{here}/{name}" for name in LINKS}
-        links["job"] = f"/api/v1/jobs/{self.job_id}" if self.job_id else None
-        return self.to_dict() | {"counts": Recipient.counts_of(self.id), "links": links}
+        links = {"self": here} | {name: f"{here}/{name}" for name in LINKS}
+        job = f"/api/v1/jobs/{self.job_id}" if self.job_id else None
+        return self.to_dict() | {"counts": Recipient.counts_of(self.id), "links": links | {"job": job}}
 
     def require(self, verb: str) -> None:
         """Raises Conflict unless this can be done to it now."""
