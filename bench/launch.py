@@ -3,8 +3,8 @@
     .venv/bin/python bench/launch.py --guests 10000
     .venv/bin/python bench/launch.py --guests 10000 --database postgresql
 
-Starts no server: it calls the application, with a Redis and a database of its own. In the same run, what else is asked
-about such a campaign: whom it would reach, its state, its recipients.
+Every fourth of them has unsubscribed. Starts no server: it calls the application, with a Redis and a database of its own.
+In the same run, what else is asked about such a campaign: whom it would reach, its state, its recipients.
 """
 
 import argparse
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 sys.path.append(str(ROOT / "test"))
 
-from campaigns import add_guests, new_campaign, new_event
+from campaigns import add_guests, new_campaign, new_event, unsubscribe
 from people import Person
 from servers import RedisServer
 
@@ -43,7 +43,9 @@ def main() -> None:
         alice = Person.sign_up(app.test_client(), "alice@example.com")
         event_id = new_event(alice)
         for begin in range(0, options.guests, BATCH):
-            add_guests(event_id, *(f"guest{n}@example.com" for n in range(begin, min(begin + BATCH, options.guests))))
+            emails = [f"guest{number}@example.com" for number in range(begin, min(begin + BATCH, options.guests))]
+            add_guests(event_id, *emails)
+            unsubscribe(alice, *emails[::4])
         times: dict[str, list[float]] = {}
         for _ in range(options.rounds):
             round_of(alice, new_campaign(alice, event_id=event_id), times)

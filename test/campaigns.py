@@ -54,8 +54,7 @@ def add_guests(event_id: int, *emails: str, **fields: Any) -> None:
 
 
 def unsubscribe(owner: Person, *emails: str) -> None:
-    for email in emails:
-        Unsubscription.create(user_id=owner.id, email_key=User.key_of(email))
+    session.add_all(Unsubscription(user_id=owner.id, email_key=User.key_of(email)) for email in emails)
     session.commit()
 
 
