@@ -3,8 +3,8 @@
     .venv/bin/python bench/launch.py --guests 10000
     .venv/bin/python bench/launch.py --guests 10000 --database postgresql
 
-Every fourth of them has unsubscribed. Starts no server: it calls the application, with a Redis and a database of its own.
-In the same run, what else is asked about such a campaign: whom it would reach, its state, its recipients.
+Every fourth of them has unsubscribed. Starts no server: it calls the application, with a Redis and a database of its
+own. In the same run, what else is asked about such a campaign: whom it would reach, its state, its recipients.
 """
 
 import argparse

@@ -26,6 +26,7 @@ class Recipient(NumberedModel):
         CheckConstraint(f"state IN {STATES}", name="state"),
         Index("uq_recipients_campaign_id_email_key", "campaign_id", "email_key", unique=True),
         Index(None, "campaign_id", "state", "id"),
+        Index(None, "campaign_id", "id"),
         Index(None, "guest_id"),
     )
     __repr_attrs__ = ["state"]

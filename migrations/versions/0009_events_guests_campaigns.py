@@ -130,6 +130,7 @@ def upgrade() -> None:
     )
     op.create_index("uq_recipients_campaign_id_email_key", "recipients", ["campaign_id", "email_key"], unique=True)
     op.create_index("ix_recipients_campaign_id_state_id", "recipients", ["campaign_id", "state", "id"])
+    op.create_index("ix_recipients_campaign_id_id", "recipients", ["campaign_id", "id"])
     op.create_index("ix_recipients_guest_id", "recipients", ["guest_id"])
 
     op.execute("UPDATE tasks SET event_id = NULL")  # there were no events that they could belong to

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from campaigns import new_event
 from itsdangerous import URLSafeTimedSerializer
 from people import PASSWORD, Person
 from sqlalchemy import update
@@ -37,6 +38,20 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "files.content": (None, 200, 404, 404),
     "files.preview": (None, 404, 404, 404),  # a type without
     "files.link": ({}, 201, 404, 404),
+    "campaigns.index": (None, 200, 200, 200),
+    "campaigns.create": ({"name": "x"}, 201, 201, 201),
+    "campaigns.show": (None, 200, 404, 404),
+    "campaigns.replace": ({"name": "x"}, 200, 404, 404),
+    "campaigns.update": ({"name": "x"}, 200, 404, 404),
+    "campaigns.delete": (None, 204, 404, 404),
+    "campaigns.launch": ({}, 409, 404, 404),  # a draft without anything in it
+    "campaigns.pause": (None, 409, 404, 404),
+    "campaigns.resume": (None, 409, 404, 404),
+    "campaigns.cancel": (None, 409, 404, 404),
+    "campaigns.retry": ({"states": ["failed"]}, 409, 404, 404),
+    "campaigns.preview": ({}, 200, 404, 404),
+    "campaigns.invite": (None, 409, 404, 404),  # an event without guests
+    "recipients.index": (None, 200, 404, 404),
     "jobs.index": (None, 200, 200, 200),
     "jobs.show": (None, 200, 404, 200),
     "jobs.cancel": (None, 200, 404, 200),
@@ -53,6 +68,9 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "v0_files.show": (None, 200, 404, 404),
     "v0_files.replace": ({"file_name": "x", "file_type": "text/plain"}, 201, 404, 404),
     "v0_files.delete": (None, 201, 404, 404),
+    "v0_campaigns.index": (None, 200, 200, 200),
+    "v0_campaigns.create": ({"name": "x"}, 201, 201, 201),
+    "v0_campaigns.show": (None, 200, 404, 404),
     "foo.foo_v1": (None, 200, 200, 200),
     "foo.foo_v2": (None, 200, 200, 200),
     "bar.create": ({"name": "x"}, 200, 200, 200),
@@ -96,6 +114,11 @@ def path_of(rule: str, owner: Person) -> str:
         file = owner.post("/api/v1/files", data=b"\0" + uuid.uuid4().bytes).json
         link = owner.post(f"/api/v1/files/{file['sha256']}/links", json={}).json["url"]
         path = path.replace("<file_hash>", file["sha256"]).replace("<token>", link.rpartition("/")[2])
+    if "campaign_id>" in path:
+        campaign = owner.post("/api/v1/campaigns", json={"name": "x"}).json
+        path = path.replace("<int:campaign_id>", str(campaign["id"])).replace("<campaign_id>", str(campaign["id"]))
+    if "<int:event_id>" in path:
+        path = path.replace("<int:event_id>", str(new_event(owner)))
     assert "<" not in path, f"the crawler does not know how to fill {rule}"
     return path
 
@@ -138,6 +161,8 @@ def test_closed_routes_want_a_good_token(app, client, alice, settings, kind):
             .replace("<int:token_id>", "1")
             .replace("<uuid:job_id>", str(uuid.uuid4()))
             .replace("<file_hash>", "0" * 64)
+            .replace("<int:campaign_id>", "1")
+            .replace("<int:event_id>", "1")
         )
         answer = client.open(path, method=method, json={}, headers={"Authorization": tokens[kind]})
         assert answer.status_code == 401, f"{method} {path} with {kind}"
