@@ -5,8 +5,11 @@ import re
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from app.config import ROOT
+from app.db import session
+from app.models import Recipient
 
 REFUSED = {"/api/v1/fail": 500, "/readyz": 503}  # a bug on purpose; no relay or worker runs beside this test
 
@@ -67,6 +70,9 @@ def test_every_request_of_the_file_is_answered_well_and_every_route_is_there(app
             work()
         if sent.startswith("/task/"):  # the number of whatever task there is
             sent = f"/task/{task_id}"
+        if sent.endswith("/retry") and "/campaigns/" in sent:  # of what a mail server would have refused
+            session.execute(update(Recipient).values(state="failed"))
+            session.commit()
         data = filled(body, values).replace("\n", "\r\n")
         headers = {"Authorization": values["token"]} if "token" in values else {}
         with client.open(sent, method=method, data=data, content_type=kind or None, headers=headers) as answer:
