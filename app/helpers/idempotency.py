@@ -107,7 +107,7 @@ def _again(first: IdempotencyKey) -> Response:
 def _with_token(body: dict[str, Any]) -> str:
     """A signed token is made again, as it was: if its sessions were ended since, it is no good. One that is shown only
     once stays unseen."""
-    if body["token"] is not None:
+    if body.get("token") is not None:
         body["token"] = make_token(User.find_or_fail(body["id"]), version=body["token"])
     return json.dumps(body)
 

@@ -33,6 +33,12 @@ def test_same_request_again_gets_the_first_answer(alice, key):
     assert count(Task) == 1
 
 
+def test_text_that_looks_like_a_token_is_text(alice):
+    first, second = (post(alice, "k", {"text": "token"}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json == second.json
+
+
 def test_bare_and_quoted_keys_are_the_same(alice):
     assert post(alice, "k").json == post(alice, '"k"').json
 
