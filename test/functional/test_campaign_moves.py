@@ -82,6 +82,15 @@ def test_launch_at_a_moment(alice):
     assert (seen["status"], seen["scheduled_at"]) == ("scheduled", LATER)
 
 
+def test_launch_needs_no_body_but_takes_no_other(alice):
+    campaign = new_campaign(alice, event_id=new_event(alice, 1))
+    path = f"/api/v1/campaigns/{campaign['id']}/launch"
+    assert alice.post(path, data="at=1").status_code == 415
+    assert alice.post(path, data="{", content_type="application/json").status_code == 400
+    assert show(alice, campaign) == campaign
+    assert alice.post(path).status_code == 202
+
+
 @pytest.mark.parametrize("body", [{"at": "soon"}, {"at": "2099-01-01"}, {"validate_only": 1}, {"when": LATER}, []])
 def test_bad_launch_is_refused(alice, body):
     campaign = new_campaign(alice, event_id=new_event(alice, 1))
