@@ -141,7 +141,7 @@ def _sentence(kind: Any, limit: Any, error: ValidationError) -> str:
         case "maxLength":
             return f"must have at most {limit} characters"
         case "pattern":
-            return "must not be blank" if limit == NOT_BLANK else "has a wrong form"
+            return PATTERNS.get(limit, "has a wrong form")
         case "format":
             return f"must be {FORMATS.get(limit, limit)}"
         case "enum":
@@ -157,3 +157,12 @@ def _sentence(kind: Any, limit: Any, error: ValidationError) -> str:
 
 
 NOT_BLANK = r"\S"
+# Any language, but no control characters and no line breaks: names go into the headers of mails. The end says what
+# Python's `$` leaves open.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
+FILLED_LINE = r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"  # not blank, either
+PATTERNS = {
+    NOT_BLANK: "must not be blank",
+    ONE_LINE: "must be one line, without control characters",
+    FILLED_LINE: "must be one line, not blank, without control characters",
+}
