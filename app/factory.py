@@ -9,9 +9,11 @@ from app.controllers import (
     baz,
     dashboard,
     docs,
+    events,
     fail,
     files,
     foo,
+    guests,
     jobs,
     links,
     passwords,
@@ -28,7 +30,7 @@ from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
-BLUEPRINTS = (users, passwords, tokens, tasks, files, links, jobs, v0_tasks, v0_files, root, docs)
+BLUEPRINTS = (users, passwords, tokens, events, guests, tasks, files, links, jobs, v0_tasks, v0_files, root, docs)
 EXAMPLES = (foo, bar, baz, fail)
 
 
