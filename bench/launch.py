@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 sys.path.append(str(ROOT / "test"))
 
-from campaigns import add_guests, new_campaign, new_event, unsubscribe
+from campaigns import add_guests, event_with, new_campaign, unsubscribe
 from people import Person
 from servers import RedisServer
 
@@ -41,7 +41,7 @@ def main() -> None:
         app = create_app(config.load(env | ({"DATABASE_URL": url} if url else {})))
         migrate.upgrade(app.extensions["accepted.engine"])
         alice = Person.sign_up(app.test_client(), "alice@example.com")
-        event_id = new_event(alice)
+        event_id = event_with(alice)
         for begin in range(0, options.guests, BATCH):
             emails = [f"guest{number}@example.com" for number in range(begin, min(begin + BATCH, options.guests))]
             add_guests(event_id, *emails)

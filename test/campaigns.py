@@ -30,7 +30,7 @@ for stand_in in (deliver, close):
         job(queue="low", at_once=1, per="campaign_id")(stand_in)
 
 
-def new_event(owner: Person, guests: int = 0, **fields: Any) -> int:
+def event_with(owner: Person, guests: int = 0, **fields: Any) -> int:
     """The id of an event with guests like `guest3@example.com`, every second of them a "vip"."""
     event = Event.create(user_id=owner.id, **{"name": "The party"} | fields)
     event_id = event.id
@@ -67,7 +67,7 @@ def new_campaign(owner: Person, **fields: Any) -> dict[str, Any]:
 
 def launched(owner: Person, guests: int = 3, **fields: Any) -> dict[str, Any]:
     """A campaign that is under way, to so many guests."""
-    campaign = new_campaign(owner, event_id=new_event(owner, guests), **fields)
+    campaign = new_campaign(owner, event_id=event_with(owner, guests), **fields)
     answer = owner.post(f"/api/v1/campaigns/{campaign['id']}/launch")
     assert answer.status_code == 202, answer.text
     return show(owner, campaign)

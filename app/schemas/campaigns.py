@@ -3,13 +3,13 @@
 from typing import Any
 
 from app.helpers.templates import FIELDS as PLACES
-from app.helpers.validation import NOT_BLANK, Schema
+from app.helpers.validation import FILLED_LINE, ONE_LINE, Schema
 from app.models.campaign import LINKS, POLICIES
 from app.models.campaign import STATUSES as CAMPAIGN_STATUSES
 from app.models.guest import STATUSES as GUEST_STATUSES
 from app.models.recipient import STATES
 from app.schemas import jobs
-from app.schemas.common import ID, MOMENT, MOMENT_OR_NULL, answer
+from app.schemas.common import ID, IGNORED, MOMENT, MOMENT_OR_NULL, answer
 
 ID_OR_NULL = ID | {"type": ["integer", "null"]}
 COUNT = {"type": "integer", "minimum": 0}
@@ -32,11 +32,11 @@ AUDIENCE = {
     "description": "Which guests of the event get it: with one of these statuses and one of these roles. {}: all.",
 }
 FIELDS = {
-    "name": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": NOT_BLANK},
+    "name": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": FILLED_LINE},
     "description": {"type": "string", "maxLength": 10_000},
     "active": {"type": "boolean", "description": "One that is not can't be launched."},
     "event_id": ID_OR_NULL,
-    "subject": {"type": "string", "maxLength": 500, "description": f"One line. {TEMPLATE}"},
+    "subject": {"type": "string", "maxLength": 500, "pattern": ONE_LINE, "description": TEMPLATE},
     "body": {"type": "string", "maxLength": 100_000, "description": TEMPLATE},
     "audience": AUDIENCE,
     "attachment": {
@@ -50,7 +50,6 @@ FIELDS = {
         "description": "What becomes of a message of which nobody knows whether it was sent.",
     },
 }
-IGNORED = {"description": "Ignored: the id in the path is definitive."}
 EXAMPLE = {
     "name": "A week to go",
     "subject": "{{ event.name }}: see you soon",

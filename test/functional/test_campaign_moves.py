@@ -1,10 +1,10 @@
 """What is done to a campaign: launch, pause, resume, cancel, retry. What its job does is tested elsewhere."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from campaigns import add_guests, launched, new_campaign, new_event, show, unsubscribe
+from campaigns import add_guests, event_with, launched, new_campaign, show, unsubscribe
+from events import send_at_once
 from sqlalchemy import func, select, update
 
 from app.db import session
@@ -59,7 +59,7 @@ def end_jobs() -> None:
 
 
 def test_launch_is_accepted_with_the_job_that_delivers(alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 2))
+    campaign = new_campaign(alice, event_id=event_with(alice, 2))
     answer = move(alice, campaign, "launch")
     assert answer.status_code == 202
     job = answer.json
@@ -76,14 +76,14 @@ def test_launch_is_accepted_with_the_job_that_delivers(alice):
 
 
 def test_launch_at_a_moment(alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 1))
+    campaign = new_campaign(alice, event_id=event_with(alice, 1))
     assert move(alice, campaign, "launch", at="2099-01-01T10:00:00+01:00").status_code == 202
     seen = show(alice, campaign)
     assert (seen["status"], seen["scheduled_at"]) == ("scheduled", LATER)
 
 
 def test_launch_needs_no_body_but_takes_no_other(alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 1))
+    campaign = new_campaign(alice, event_id=event_with(alice, 1))
     path = f"/api/v1/campaigns/{campaign['id']}/launch"
     assert alice.post(path, data="at=1").status_code == 415
     assert alice.post(path, data="{", content_type="application/json").status_code == 400
@@ -93,7 +93,7 @@ def test_launch_needs_no_body_but_takes_no_other(alice):
 
 @pytest.mark.parametrize("body", [{"at": "soon"}, {"at": "2099-01-01"}, {"validate_only": 1}, {"when": LATER}, []])
 def test_bad_launch_is_refused(alice, body):
-    campaign = new_campaign(alice, event_id=new_event(alice, 1))
+    campaign = new_campaign(alice, event_id=event_with(alice, 1))
     answer = alice.post(f"/api/v1/campaigns/{campaign['id']}/launch", json=body)
     assert answer.status_code == 422
     assert show(alice, campaign) == campaign
@@ -116,7 +116,7 @@ def test_launch_tells_everything_that_is_missing_at_once(alice):
 
 def test_launch_needs_its_attachment(alice):
     file = alice.post("/api/v1/files", data=b"\0x").json
-    campaign = new_campaign(alice, event_id=new_event(alice, 1), attachment=file["sha256"])
+    campaign = new_campaign(alice, event_id=event_with(alice, 1), attachment=file["sha256"])
     alice.delete(f"/api/v1/files/{file['sha256']}")
     answer = move(alice, campaign, "launch")
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (409, "#/attachment")
@@ -124,7 +124,7 @@ def test_launch_needs_its_attachment(alice):
 
 @pytest.mark.parametrize("audience", [{}, {"status": ["accepted"]}, {"role": ["crew"]}])
 def test_launch_to_nobody_is_refused(alice, audience):
-    event_id = new_event(alice, 1 if audience else 0)
+    event_id = event_with(alice, 1 if audience else 0)
     campaign = new_campaign(alice, event_id=event_id, audience=audience)
     answer = move(alice, campaign, "launch")
     assert answer.status_code == 409
@@ -137,23 +137,23 @@ def test_launch_to_nobody_is_refused(alice, audience):
 
 
 def test_launch_after_the_event_is_possible(alice):
-    event_id = new_event(alice, 1, starts_at=datetime.now(UTC) - timedelta(days=1))
+    event_id = event_with(alice, 1, starts_at=datetime.now(UTC) - timedelta(days=1))
     assert move(alice, new_campaign(alice, event_id=event_id), "launch").status_code == 202
 
 
 def test_audience_is_who_fits_status_and_role(alice):
-    event_id = new_event(alice)
+    event_id = event_with(alice)
     add_guests(event_id, "a@example.com", "b@example.com")  # guest, vip
     add_guests(event_id, "c@example.com", "d@example.com", status="accepted")
     add_guests(event_id, "e@example.com", status="declined", role="vip")
-    add_guests(new_event(alice), "f@example.com", status="accepted", role="vip")
+    add_guests(event_with(alice), "f@example.com", status="accepted", role="vip")
     campaign = new_campaign(alice, event_id=event_id, audience={"status": ["accepted", "declined"], "role": ["vip"]})
     assert move(alice, campaign, "launch").status_code == 202
     assert recipients(campaign) == [("d@example.com", "pending", None), ("e@example.com", "pending", None)]
 
 
 def test_who_unsubscribed_is_skipped(alice, bob):
-    event_id = new_event(alice)
+    event_id = event_with(alice)
     add_guests(event_id, "Ann@Example.com", "ben@example.com", "cid@example.com")
     unsubscribe(alice, "ann@example.com", "CID@example.com", "dan@example.com")
     unsubscribe(bob, "ben@example.com")
@@ -172,7 +172,7 @@ def test_who_unsubscribed_is_skipped(alice, bob):
 
 
 def test_a_hundred_refusals_are_told_and_all_counted(alice):
-    event_id = new_event(alice, 102)
+    event_id = event_with(alice, 102)
     unsubscribe(alice, *(f"guest{number}@example.com" for number in range(101)))
     seen = move(alice, new_campaign(alice, event_id=event_id), "launch", validate_only=True).json
     assert (seen["recipients"], seen["refused_total"], len(seen["refused"])) == (1, 101, 100)
@@ -197,24 +197,14 @@ def test_every_other_move_is_refused_and_says_the_state(alice, status):
 
 
 def test_two_launches_at_once_are_one(app, alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 5))
-    statuses = []
-
-    def try_it() -> None:
-        path, headers = f"/api/v1/campaigns/{campaign['id']}/launch", {"Authorization": alice.token}
-        statuses.append(app.test_client().post(path, json={}, headers=headers).status_code)
-
-    threads = [threading.Thread(target=try_it) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(statuses) == [202, 409, 409, 409]
+    campaign = new_campaign(alice, event_id=event_with(alice, 5))
+    request = ("POST", f"/api/v1/campaigns/{campaign['id']}/launch", {})
+    assert send_at_once(app, alice, *[request] * 4) == [202, 409, 409, 409]
     assert len(recipients(campaign)) == 5
 
 
 def test_repeated_launch_with_its_key_gets_the_first_answer(alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 1))
+    campaign = new_campaign(alice, event_id=event_with(alice, 1))
     path, options = f"/api/v1/campaigns/{campaign['id']}/launch", {"json": {}, "headers": {"Idempotency-Key": "one"}}
     first, second = alice.post(path, **options), alice.post(path, **options)
     assert (first.status_code, second.status_code, second.headers["Idempotency-Replayed"]) == (202, 202, "true")
@@ -250,7 +240,7 @@ def test_resume_after_the_job_ended_makes_a_new_one(alice):
 
 
 def test_resume_before_its_time_waits_for_it(alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 1))
+    campaign = new_campaign(alice, event_id=event_with(alice, 1))
     move(alice, campaign, "launch", at=LATER)
     move(alice, campaign, "pause")
     move(alice, campaign, "resume")

@@ -1,7 +1,7 @@
 """The SQL of campaigns is known: so many statements, however many guests, messages and campaigns there are."""
 
 import pytest
-from campaigns import launched, new_campaign, new_event
+from campaigns import event_with, launched, new_campaign
 
 # endpoint → statements of a good request, the look-up of the caller included
 REQUESTS = [
@@ -32,7 +32,7 @@ def fill(person, rows: int) -> dict[str, int]:
     for _ in range(rows):
         under_way, paused = launched(person, 10 * rows), launched(person, 10 * rows)
         person.post(f"/api/v1/campaigns/{paused['id']}/pause")
-        event_id = new_event(person, 10 * rows)
+        event_id = event_with(person, 10 * rows)
         draft = new_campaign(person, event_id=event_id)
     return {"launched": under_way["id"], "paused": paused["id"], "draft": draft["id"], "event": event_id}
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from campaigns import add_guests, launched, new_campaign, new_event, show, unsubscribe
-from sqlalchemy import select, update
+from campaigns import add_guests, event_with, launched, new_campaign, show, unsubscribe
+from events import send_at_once
+from sqlalchemy import func, select, update
 
 from app.db import session
 from app.models import Campaign, Guest, Recipient
@@ -12,7 +13,7 @@ from app.services.messages import INVITATION_BODY, INVITATION_SUBJECT
 
 
 def test_draft_has_no_recipients(alice):
-    campaign = new_campaign(alice, event_id=new_event(alice, 2))
+    campaign = new_campaign(alice, event_id=event_with(alice, 2))
     assert alice.get(f"/api/v1/campaigns/{campaign['id']}/recipients").json == {"items": []}
 
 
@@ -32,7 +33,7 @@ def test_recipients_are_shown_page_by_page(alice):
 
 
 def test_recipients_are_found_by_state(alice):
-    event_id = new_event(alice, 3)
+    event_id = event_with(alice, 3)
     unsubscribe(alice, "guest1@example.com")
     campaign = new_campaign(alice, event_id=event_id)
     path = f"/api/v1/campaigns/{campaign['id']}"
@@ -52,7 +53,7 @@ def test_deleted_guest_leaves_its_row(alice):
 
 
 def test_all_guests_who_were_not_invited_are_invited(alice):
-    event_id = new_event(alice, 2)
+    event_id = event_with(alice, 2)
     add_guests(event_id, "told@example.com", status="invited")
     answer = alice.post(f"/api/v1/events/{event_id}/guests/invite")
     assert answer.status_code == 202
@@ -70,22 +71,28 @@ def test_all_guests_who_were_not_invited_are_invited(alice):
 
 
 def test_nobody_is_invited_twice_at_once(alice):
-    event_id = new_event(alice, 2)
+    event_id = event_with(alice, 2)
     first = alice.post(f"/api/v1/events/{event_id}/guests/invite").json
     again = alice.post(f"/api/v1/events/{event_id}/guests/invite")
     assert again.status_code == 409
     assert again.json["detail"].startswith(f"Campaign {first['target']['id']} is inviting guests of this event")
     assert len(alice.get("/api/v1/campaigns").json["items"]) == 1
-    other = new_event(alice, 1)
+    other = event_with(alice, 1)
     assert alice.post(f"/api/v1/events/{other}/guests/invite").status_code == 202
     session.execute(update(Campaign).values(status="done"))
     session.commit()
     assert alice.post(f"/api/v1/events/{event_id}/guests/invite").status_code == 202  # for those who were left
 
 
+def test_two_invitations_at_once_are_one(app, alice):
+    request = ("POST", f"/api/v1/events/{event_with(alice, 2)}/guests/invite", {})
+    assert send_at_once(app, alice, *[request] * 3) == [202, 409, 409]
+    assert session.scalar(select(func.count()).select_from(Recipient)) == 2
+
+
 @pytest.mark.parametrize("guests", [0, 1])
 def test_nobody_to_invite_is_a_conflict_and_makes_nothing(alice, guests):
-    event_id = new_event(alice)
+    event_id = event_with(alice)
     if guests:
         add_guests(event_id, "told@example.com", status="accepted")
     answer = alice.post(f"/api/v1/events/{event_id}/guests/invite")
@@ -98,12 +105,12 @@ def test_nobody_to_invite_is_a_conflict_and_makes_nothing(alice, guests):
 
 
 def test_event_that_has_begun_invites_nobody(alice):
-    event_id = new_event(alice, 1, starts_at=datetime.now(UTC) - timedelta(minutes=1))
+    event_id = event_with(alice, 1, starts_at=datetime.now(UTC) - timedelta(minutes=1))
     assert alice.post(f"/api/v1/events/{event_id}/guests/invite").status_code == 409
     assert alice.get("/api/v1/campaigns").json == {"items": []}
 
 
 def test_strangers_event_is_not_there(alice, bob):
-    event_id = new_event(alice, 1)
+    event_id = event_with(alice, 1)
     for path in (event_id, 999_999, 2**64):
         assert bob.post(f"/api/v1/events/{path}/guests/invite").status_code == 404

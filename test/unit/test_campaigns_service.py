@@ -176,9 +176,9 @@ def test_change_of_what_is_closed_is_refused_before_anything_is_changed(world, s
 def test_all_faults_of_the_fields_are_told(world):
     world.session.scalar.return_value = None
     with pytest.raises(ValidationFailed) as refusal:
-        campaigns.create(ALICE, {"subject": "{{ x }}\r", "body": "{{", "event_id": 5})
+        campaigns.create(ALICE, {"subject": "{{ x }}", "body": "{{", "event_id": 5})
     pointers = [error["pointer"] for error in refusal.value.extras["errors"]]
-    assert pointers == ["#/subject", "#/body", "#/subject", "#/event_id"]
+    assert pointers == ["#/subject", "#/body", "#/event_id"]
 
 
 @pytest.mark.parametrize(
