@@ -24,6 +24,12 @@ class Reach:
     unsubscribed: int
 
 
+def is_empty(campaign: Campaign) -> bool:
+    """Nobody would get it."""
+    somebody = select(Guest.id).where(*_fits(campaign), _unsubscription(campaign).is_(None))
+    return session.scalar(somebody.limit(1)) is None
+
+
 def reach(campaign: Campaign) -> Reach:
     counted = select(func.count(), func.count(_unsubscription(campaign))).select_from(Guest).where(*_fits(campaign))
     found, unsubscribed = session.execute(counted).one()

@@ -52,7 +52,7 @@ def launch(campaign: Campaign, at: datetime | None = None) -> Job:
     """
     campaign.require("launch")
     wants = _wants(campaign)
-    if campaign.event_id is not None and audiences.reach(campaign).recipients == 0:
+    if campaign.event_id is not None and audiences.is_empty(campaign):
         wants.append(("audience", "is empty: no guest of the event would get it"))
     _refuse(wants)
     campaign.launch(at)

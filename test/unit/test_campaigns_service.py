@@ -27,7 +27,7 @@ def world(monkeypatch) -> SimpleNamespace:
     found = SimpleNamespace(
         audiences=Mock(UNSUBSCRIBED="unsubscribed"), session=Mock(), enqueue=Mock(), hasten=Mock(), jobs=Mock()
     )
-    found.audiences.reach.return_value = Reach(2, 1)
+    found.audiences.is_empty.return_value = False
     found.enqueue.return_value = Job(id="close", target_type="campaign", target_id=3)
     found.session.scalars.return_value.one.return_value = Job(id="deliver", status="queued")
     for name, mock in vars(found).items():
@@ -81,6 +81,7 @@ def test_launch_tells_what_is_missing_and_does_nothing(world, fields, pointers):
 
 
 def test_nobody_to_send_to_refuses_the_launch_but_not_the_check(world):
+    world.audiences.is_empty.return_value = True
     world.audiences.reach.return_value = Reach(0, 4)
     world.audiences.unsubscribed.return_value = ["a@example.com"]
     with pytest.raises(Conflict, match="audience is empty"):
