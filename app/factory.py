@@ -12,6 +12,7 @@ from app.controllers import (
     fail,
     files,
     foo,
+    guest_lists,
     jobs,
     links,
     passwords,
@@ -28,7 +29,7 @@ from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
-BLUEPRINTS = (users, passwords, tokens, tasks, files, links, jobs, v0_tasks, v0_files, root, docs)
+BLUEPRINTS = (users, passwords, tokens, tasks, guest_lists, files, links, jobs, v0_tasks, v0_files, root, docs)
 EXAMPLES = (foo, bar, baz, fail)
 
 
