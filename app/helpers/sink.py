@@ -45,4 +45,3 @@ class Sink:
         self.writer.finish()
         kind = media_types.media_type(self.head, name)
         return Upload(self.key, name, kind, self.size, {name: self.digests.hex(name) for name in File.DIGESTS})
-

@@ -2,13 +2,12 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import Row as Found
 from sqlalchemy import func, select, tuple_
 
 from app.config import settings
@@ -105,7 +104,9 @@ def _fault_of(row: Row, values: dict[str, str], table: Table, seen: dict[str, in
     try:
         schemas.create.check(values)
     except ValidationFailed as refusal:
-        return "; ".join(f"{error['pointer'].removeprefix('#/')} {error['detail']}" for error in refusal.extras["errors"])
+        return "; ".join(
+            f"{error['pointer'].removeprefix('#/')} {error['detail']}" for error in refusal.extras["errors"]
+        )
     key = User.key_of(values["email"])
     if len(key) > LONGEST_KEY:
         return f"email must have at most {LONGEST_KEY} characters"
@@ -149,7 +150,7 @@ def write(event_id: int) -> dict[str, Any]:
     return {"href": _store(owner_id, upload, "The list"), "guests": done}
 
 
-def _guests_of(event_id: int) -> Iterator[Iterable[Found[Any]]]:
+def _guests_of(event_id: int) -> Iterator[Sequence[Any]]:
     """The cells of all guests, oldest first, some at a time; each time after the last one of before."""
     place = (Guest.created_at, Guest.id)
     query = select(*COLUMNS, *place).where(Guest.event_id == event_id).order_by(*place).limit(WRITTEN_AT_ONCE)
@@ -159,7 +160,7 @@ def _guests_of(event_id: int) -> Iterator[Iterable[Found[Any]]]:
         rows = session.execute(query.where(tuple_(*place) > (rows[-1].created_at, rows[-1].id))).all()
 
 
-def _cells_of(row: Found[Any]) -> list[str]:
+def _cells_of(row: Sequence[Any]) -> list[str]:
     return [cell if isinstance(cell, str) else rfc3339(cell) or "" for cell in row[: len(COLUMNS)]]
 
 
