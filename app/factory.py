@@ -9,10 +9,12 @@ from app.controllers import (
     baz,
     dashboard,
     docs,
+    events,
     fail,
     files,
     foo,
     guest_lists,
+    guests,
     jobs,
     links,
     passwords,
@@ -29,7 +31,22 @@ from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
-BLUEPRINTS = (users, passwords, tokens, tasks, guest_lists, files, links, jobs, v0_tasks, v0_files, root, docs)
+BLUEPRINTS = (
+    users,
+    passwords,
+    tokens,
+    events,
+    guests,
+    guest_lists,
+    tasks,
+    files,
+    links,
+    jobs,
+    v0_tasks,
+    v0_files,
+    root,
+    docs,
+)
 EXAMPLES = (foo, bar, baz, fail)
 
 

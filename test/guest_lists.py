@@ -1,4 +1,4 @@
-"""What the tests of guest lists share: an event, a file, and the end of a job."""
+"""What the tests of guest lists share: a file, and the end of a job."""
 
 import csv
 import io
@@ -9,21 +9,13 @@ from people import Person
 from sqlalchemy import select
 
 from app.db import session
-from app.models import Event, Guest
-
-FILES = "/api/v1/files"
-
-
-def new_event(person: Person, name: str = "Summer party") -> int:
-    event_id = Event.create(user_id=person.id, name=name).id
-    session.commit()
-    return event_id
+from app.models import Guest
 
 
 def upload(person: Person, data: bytes | str, name: str = "guests.csv") -> str:
     """The sha256."""
     data = data if isinstance(data, bytes) else data.encode()
-    answer = person.post(FILES, query_string={"name": name}, data=data)
+    answer = person.post("/api/v1/files", query_string={"name": name}, data=data)
     assert answer.status_code < 300, answer.text
     return answer.json["sha256"]
 

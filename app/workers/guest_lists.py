@@ -30,7 +30,6 @@ COLUMNS = (Guest.email, Guest.name, Guest.role, Guest.status, Guest.invited_at, 
 EMPTY = {"name": "", "role": "guest"}  # what a row may leave out
 MOST_ROWS = 1_000_000  # of one list: each address is remembered, with its line
 READ_AT_ONCE, WRITTEN_AT_ONCE = 500, 1000  # rows
-LONGEST_KEY = 254  # characters; an address may have fewer than what it is compared by
 UNFIT = re.compile(r"[/\\\x00-\x1f\x7f]")  # in the name of a file
 
 
@@ -107,10 +106,7 @@ def _fault_of(row: Row, values: dict[str, str], table: Table, seen: dict[str, in
         return "; ".join(
             f"{error['pointer'].removeprefix('#/')} {error['detail']}" for error in refusal.extras["errors"]
         )
-    key = User.key_of(values["email"])
-    if len(key) > LONGEST_KEY:
-        return f"email must have at most {LONGEST_KEY} characters"
-    first = seen.setdefault(key, row.line)
+    first = seen.setdefault(User.key_of(values["email"]), row.line)
     return None if first == row.line else f"the same address as in line {first}"
 
 

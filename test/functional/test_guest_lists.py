@@ -1,7 +1,10 @@
 """`/api/v1/events/{id}/guests/import` and `…/export`: guests come from files, and become files."""
 
+from dataclasses import replace
+
 import pytest
-from guest_lists import ask, bring_in, guests_of, job, new_event, people, rows_of, take_out, upload
+from events import new_event
+from guest_lists import ask, bring_in, guests_of, job, people, rows_of, take_out, upload
 from sqlalchemy import select, update
 
 from app.config import use
@@ -29,7 +32,7 @@ REFUSED = [
 
 @pytest.fixture
 def event_id(alice) -> int:
-    return new_event(alice)
+    return new_event(alice)["id"]
 
 
 def test_guests_come_from_a_table_and_what_is_wrong_is_reported(alice, work, event_id):
@@ -81,7 +84,7 @@ def test_same_list_twice_adds_nothing(alice, work, event_id):
 
 
 def test_same_guest_may_come_to_two_events(alice, work, event_id):
-    other = new_event(alice, "Winter party")
+    other = new_event(alice, name="Winter party")["id"]
     bring_in(alice, work, event_id, people(2))
     assert bring_in(alice, work, other, people(2))["result"]["added"] == 2
 
@@ -248,17 +251,17 @@ def test_table_of_guests_is_read_again_as_it_was(alice, work, event_id):
         session.add(Guest(event_id=event_id, email=email, email_key=email, name=name, role=name[:50] or "guest"))
         session.flush()
     session.commit()
-    other = new_event(alice, "Winter party")
+    other = new_event(alice, name="Winter party")["id"]
     href = take_out(alice, work, event_id)["result"]["href"]
     ask(alice, other, "import", file=href.rpartition("/")[2])
     work()
     assert guests_of(other) == guests_of(event_id)
 
 
-@pytest.mark.parametrize("name", ["a/b\\c", "x" * 200, "Fête 🎉", "..", "\x7f"])
+@pytest.mark.parametrize("name", ["a/b\\c", "x" * 200, "Fête 🎉", ".."])
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_any_events_name_makes_the_name_of_a_file(alice, work, name):
-    href = take_out(alice, work, new_event(alice, name))["result"]["href"]
+    href = take_out(alice, work, new_event(alice, name=name)["id"])["result"]["href"]
     file = alice.get(href).json
     assert alice.put(href, json={"name": file["name"], "type": file["type"]}).status_code == 200
 
@@ -270,8 +273,6 @@ def test_same_list_is_stored_once(alice, work, event_id):
 
 
 def test_list_for_which_there_is_no_room_fails_once_and_leaves_nothing(alice, app, work, event_id, settings):
-    from dataclasses import replace
-
     use(replace(settings, upload_quota_bytes=10))
     end = take_out(alice, work, event_id)
     assert (end["status"], end["attempt"]) == ("failed", 1)
@@ -280,8 +281,6 @@ def test_list_for_which_there_is_no_room_fails_once_and_leaves_nothing(alice, ap
 
 
 def test_import_is_done_though_its_report_has_no_room(alice, app, work, event_id, settings):
-    from dataclasses import replace
-
     data = "email\na@example.com\nx\n"
     use(replace(settings, upload_quota_bytes=len(data) + 10))
     end = bring_in(alice, work, event_id, data)
