@@ -19,7 +19,7 @@ from app.helpers.sink import Sink
 from app.helpers.storage import BlobMissing, storage
 from app.helpers.tables import Row, Table
 from app.models import Event, File, Guest, User
-from app.models.base import rfc3339
+from app.models.base import now, rfc3339
 from app.models.file import LONGEST_NAME
 from app.queue import checkpoint, job
 from app.schemas import guests as schemas
@@ -115,7 +115,13 @@ def _add(event_id: int, guests: list[dict[str, str]]) -> bool:
     event = select(Event.id).where(Event.id == event_id).with_for_update(read=True, key_share=True)
     if session.scalar(event) is None:
         return False
-    fixed = {"event_id": event_id, "import_job_id": context.get().job_id}
+    moment = now()
+    fixed = {
+        "event_id": event_id,
+        "import_job_id": context.get().job_id,
+        "created_at": moment,
+        "updated_at": moment,
+    }
     rows = [{**fixed, **EMPTY, **guest, "email_key": User.key_of(guest["email"])} for guest in guests]
     insert = insert_unless_there(Guest, index_elements=["event_id", "email_key"])
     if rows:
