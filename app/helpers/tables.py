@@ -141,8 +141,9 @@ def _rows(lines: Iterator[str], delimiter: str) -> Iterator[Row]:
             cells, taken = shown.split(delimiter), 1
             yield Row(number, cells, fault)
         else:
+            cells = [cell[1:] if GUARDED.match(cell) else cell for cell in cells]
             if "".join(cells).strip():
-                yield Row(number, [cell[1:] if GUARDED.match(cell) else cell for cell in cells])
+                yield Row(number, cells)
         number += taken
 
 
