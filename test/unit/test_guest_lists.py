@@ -223,6 +223,11 @@ def test_import_that_fails_leaves_no_report(read, world, shelf):
     assert [writer.end for writer in shelf.writers] == ["abandoned"]
 
 
+def test_report_may_be_larger_than_an_upload(read, settings):
+    config.use(replace(settings, max_upload_bytes=10))
+    assert read("email\na@example.com\nbad\n")["report"]
+
+
 def test_report_without_room_says_what_was_done(read, world):
     world.store.side_effect = QuotaExceeded(quota_bytes=1)
     with pytest.raises(QuotaExceeded, match="1 guests were added, but the report has no room") as refusal:
