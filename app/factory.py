@@ -13,6 +13,7 @@ from app.controllers import (
     fail,
     files,
     foo,
+    guest_lists,
     guests,
     jobs,
     links,
@@ -30,7 +31,22 @@ from app.migrate import MIGRATIONS
 from app.models import Base
 from app.queue import signals
 
-BLUEPRINTS = (users, passwords, tokens, events, guests, tasks, files, links, jobs, v0_tasks, v0_files, root, docs)
+BLUEPRINTS = (
+    users,
+    passwords,
+    tokens,
+    events,
+    guests,
+    guest_lists,
+    tasks,
+    files,
+    links,
+    jobs,
+    v0_tasks,
+    v0_files,
+    root,
+    docs,
+)
 EXAMPLES = (foo, bar, baz, fail)
 
 
