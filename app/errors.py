@@ -212,6 +212,12 @@ class PreviewImpossible(AppError):
     exit_code = 3  # of the process that opened the file
 
 
+class TableUnreadable(AppError):
+    """The file is no table that can be read."""
+
+    status, slug, title = 422, "table-unreadable", "Table unreadable"
+
+
 class RateLimited(AppError):
     """There were too many requests: wait as many seconds as `Retry-After` says, then go on."""
 

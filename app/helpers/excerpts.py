@@ -1,6 +1,5 @@
 """The beginning of a text or of a CSV file. Runs where strangers' files are opened (`app/commands/preview.py`)."""
 
-import codecs
 import csv
 import io
 import json
@@ -9,13 +8,11 @@ from collections import Counter
 from itertools import islice
 from typing import BinaryIO
 
+from app.helpers.tables import DELIMITERS, decoder_of
+
 MOST_READ_BYTES = 512 << 10  # of a file, however long its lines are
 MOST_LINES, MOST_TEXT_BYTES = 100, 16 << 10
 MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 50, 50, 200
-DELIMITERS = (",", ";", "\t")
-BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-for encoding in BOMS.values():
-    codecs.lookup(encoding)  # now, since it imports: this process can't open a file later
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and newline
 
 
@@ -37,20 +34,9 @@ def _read(file: BinaryIO) -> tuple[str, bool]:
     """The beginning of the file with newlines like ours and without control characters; and whether it is all."""
     data = file.read(MOST_READ_BYTES + 1)
     is_whole = len(data) <= MOST_READ_BYTES
-    text = _decoded(data[:MOST_READ_BYTES], is_whole).replace("\r\n", "\n").replace("\r", "\n")
+    data = data[:MOST_READ_BYTES]
+    text = decoder_of([data], is_whole=is_whole)().decode(data, is_whole).replace("\r\n", "\n").replace("\r", "\n")
     return CONTROL.sub("", text), is_whole
-
-
-def _decoded(data: bytes, is_whole: bool) -> str:
-    """In UTF-16 if it says so by its first bytes, else in UTF-8 if it can be, else in Latin-1. In what is not the whole
-    file, the last character may lack its end."""
-    encoding = next((name for bom, name in BOMS.items() if data.startswith(bom)), "utf-8")
-    if encoding == "utf-16":
-        return codecs.getincrementaldecoder(encoding)("replace").decode(data, is_whole)
-    try:
-        return codecs.getincrementaldecoder(encoding)().decode(data, is_whole)
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _table(text: str, delimiter: str, is_whole: bool) -> list[list[str]]:

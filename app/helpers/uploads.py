@@ -26,10 +26,11 @@ from app.errors import (
     Unavailable,
     ValidationFailed,
 )
-from app.helpers import digests, doors, media_types, monitoring
+from app.helpers import digests, doors, monitoring
 from app.helpers.content import Upload
 from app.helpers.declare import Declared, View, declared
-from app.helpers.storage import CHUNK_BYTES, Writer, new_key, storage
+from app.helpers.sink import Sink
+from app.helpers.storage import CHUNK_BYTES, storage
 from app.models import File, User
 from app.models.file import LONGEST_NAME
 
@@ -80,12 +81,8 @@ def _receive() -> None:
 
 
 def _receive_up_to(room: int) -> Upload:
-    sink = Sink(room)
-    try:
+    with Received(room) as sink:
         return sink.receive()
-    except BaseException:
-        sink.writer.abandon()
-        raise
 
 
 def _throw_away(response: Response) -> Response:
@@ -109,28 +106,12 @@ def _room(user_id: int) -> int:
     return min(settings().max_upload_bytes, quota - used)
 
 
-class Sink:
-    """Where the bytes of one upload go. Werkzeug's parser of forms takes it for a file."""
+class Received(Sink):
+    """What comes with the request. Werkzeug's parser of forms takes it for a file."""
 
     def __init__(self, room: int):
-        self.room = room
-        self.size = 0
-        self.head = b""
         self.claimed = digests.claimed(request.headers)
-        self.digests = digests.Digests({*File.DIGESTS, *self.claimed})
-        self.key = new_key()
-        self.writer: Writer = storage().writer(self.key)
-
-    def write(self, data: bytes) -> int:
-        self.size += len(data)
-        if self.size > self.room:
-            limit = settings().max_upload_bytes
-            raise PayloadTooLarge(max_bytes=limit) if self.room == limit else QuotaExceeded
-        if len(self.head) < media_types.HEAD_BYTES:
-            self.head += data[: media_types.HEAD_BYTES - len(self.head)]
-        self.digests.update(data)
-        self.writer.write(data)
-        return len(data)
+        super().__init__(room, self.claimed)
 
     def seek(self, _place: int) -> int:
         """What the parser does with a file that is complete."""
@@ -146,9 +127,7 @@ class Sink:
         for algorithm, value in self.claimed.items():
             if value not in (self.digests.of(algorithm), also.of(algorithm)):
                 raise DigestMismatch
-        self.writer.finish()
-        kind = media_types.media_type(self.head, name)
-        return Upload(self.key, name, kind, self.size, {name: self.digests.hex(name) for name in File.DIGESTS})
+        return self.finish(name)
 
     def _read_body(self) -> str:
         """The name. A chunked body that was cut off looks like one that ended: it must come with a digest."""
@@ -164,7 +143,7 @@ class Sink:
     def _read_form(self) -> tuple[str, digests.Digests]:
         """The name, and the digests of the form as a whole."""
         body = digests.DigestingReader(request.stream, self.claimed)
-        opened: list[Sink] = []
+        opened: list[Received] = []
 
         def open_part(*_args: Any, **_options: Any) -> Any:
             if opened:

@@ -30,6 +30,8 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "events.replace": ({"name": "x"}, 200, 404, 404),
     "events.update": ({"name": "x"}, 200, 404, 404),
     "events.delete": (None, 204, 404, 404),
+    "guest_lists.read": ({"file": "0" * 64}, 422, 404, 404),  # there is no such file
+    "guest_lists.write": ({}, 202, 404, 404),
     "guests.index": (None, 200, 404, 404),
     "guests.create": ({"email": "grace@example.com"}, 201, 404, 404),
     "guests.show": (None, 200, 404, 404),

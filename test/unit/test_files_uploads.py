@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import config
-from app.helpers import problems, uploads
+from app.helpers import media_types, problems, uploads
 from app.helpers.content import Upload
 from app.helpers.uploads import FORM_OVERHEAD_BYTES, takes_file
 from app.models import File
@@ -236,8 +236,8 @@ def test_digest_of_a_form_is_the_files_or_the_whole_bodys(client, of):
 
 def test_type_is_told_by_the_first_bytes_alone(client, monkeypatch):
     media_type = Mock(return_value="text/plain")
-    monkeypatch.setattr(uploads.media_types, "media_type", media_type)
-    monkeypatch.setattr(uploads.media_types, "HEAD_BYTES", 10)
+    monkeypatch.setattr(media_types, "media_type", media_type)
+    monkeypatch.setattr(media_types, "HEAD_BYTES", 10)
     monkeypatch.setattr(uploads, "CHUNK_BYTES", 4)
     client.post("/?name=a", data=b"0123456789abcdef")
     media_type.assert_called_once_with(b"0123456789", "a")
