@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Conflict
-from app.models import Campaign, campaign
+from app.models import Campaign, Recipient, campaign
 from app.models.campaign import CHANGEABLE, MOVES, STATUSES
 
 LATER, EARLIER = datetime(2099, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
@@ -75,3 +75,15 @@ def test_draft_can_be_changed_and_later_only_some_of_it(status, name):
 
 def test_nothing_changed_is_never_refused():
     Campaign(status="done").require_changeable(set())
+
+
+def test_one_campaign_shows_its_messages_and_a_list_does_not(monkeypatch):
+    monkeypatch.setattr(Recipient, "counts_of", lambda campaign_id: {"sent": campaign_id})
+    one = Campaign(id=3, status="draft", job_id="0199")
+    assert tuple(one.to_dict()) == Campaign.PUBLIC
+    shown = one.to_details()
+    assert tuple(shown) == (*Campaign.PUBLIC, "counts", "links")
+    assert shown["counts"] == {"sent": 3}
+    links = {name: f"/api/v1/campaigns/3/{name}" for name in campaign.LINKS}
+    assert shown["links"] == {"self": "/api/v1/campaigns/3", **links, "job": "/api/v1/jobs/0199"}
+    assert Campaign(id=3).to_details()["links"]["job"] is None
