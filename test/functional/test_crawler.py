@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from invited import invited, way_out
 from itsdangerous import URLSafeTimedSerializer
 from people import PASSWORD, Person
 from sqlalchemy import update
@@ -37,6 +38,8 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "files.content": (None, 200, 404, 404),
     "files.preview": (None, 404, 404, 404),  # a type without
     "files.link": ({}, 201, 404, 404),
+    "invitations.invite": (None, 202, 404, 404),
+    "invitations.delete": (None, 204, 404, 404),
     "jobs.index": (None, 200, 200, 200),
     "jobs.show": (None, 200, 404, 200),
     "jobs.cancel": (None, 200, 404, 200),
@@ -66,6 +69,10 @@ PUBLIC: dict[str, tuple[Any, int]] = {
     "root.problem": (None, 200),
     "docs.show": (None, 200),
     "links.show": (None, 200),
+    "invitations.show": (None, 200),
+    "invitations.answer": ({"answer": "accepted"}, 200),
+    "unsubscribe.show": (None, 200),
+    "unsubscribe.answer": (None, 200),
     "docs.browse": (None, 200),
     "users.create": ({"email": "carol@example.com", "password": PASSWORD}, 201),
     "users.authenticate": ({"email": "carol@example.com", "password": "wrong password"}, 401),
@@ -92,6 +99,10 @@ def path_of(rule: str, owner: Person) -> str:
     if "<int:token_id>" in path:
         made = owner.post("/api/v1/user/tokens", json={"name": uuid.uuid4().hex, "scopes": ["tasks:read"]}).json
         path = path.replace("<int:token_id>", str(made["id"]))
+    if "<int:guest_id>" in path or path.startswith(("/invitations/", "/unsubscribe/")):
+        guest = invited(owner)
+        path = path.replace("<int:guest_id>", str(guest.id))
+        path = {"/invitations/<token>": guest.path, "/unsubscribe/<token>": way_out(owner)}.get(path, path)
     if "<file_hash>" in path or "<token>" in path:
         file = owner.post("/api/v1/files", data=b"\0" + uuid.uuid4().bytes).json
         link = owner.post(f"/api/v1/files/{file['sha256']}/links", json={}).json["url"]
@@ -136,6 +147,7 @@ def test_closed_routes_want_a_good_token(app, client, alice, settings, kind):
         path = (
             rule.replace("<int:task_id>", "1")
             .replace("<int:token_id>", "1")
+            .replace("<int:guest_id>", "1")
             .replace("<uuid:job_id>", str(uuid.uuid4()))
             .replace("<file_hash>", "0" * 64)
         )
