@@ -63,12 +63,12 @@ def test_page_says_that_it_is_done_and_offers_the_way_back(alice, client, path):
     for _ in range(2):  # the second time changes nothing
         page = client.post(path, data=ONE_CLICK, headers=BROWSER)
         assert page.status_code == 200
-        assert "You will get no more" in page.text
+        assert "You will get no more messages" in page.text
         assert 'value="subscribe"' in page.text
     assert client.get(path, headers=BROWSER).text == page.text
     assert noted() == [(alice.id, "grace@example.com")]
     page = client.post(path, data={"answer": "subscribe"}, headers=BROWSER)
-    assert "You get mails again" in page.text
+    assert "You get messages again" in page.text
     assert 'value="unsubscribe"' in page.text
     assert noted() == []
 
