@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template
 
 from app.helpers import html
 from app.helpers.auth import public
-from app.helpers.declare import gives
+from app.helpers.declare import gives, takes_form
 from app.schemas import unsubscriptions as schemas
 from app.services import unsubscriptions
 from app.services.unsubscriptions import Address
@@ -25,19 +25,14 @@ def show(token: str) -> Response:
 
 @bp.post("/<token>")
 @public
+@takes_form(schemas.given)
 @gives(200, media_type="text/html")
 @gives(200, schemas.shown)
-def answer(token: str) -> Response:
-    """Get no more campaigns. Whatever the body is, that is what is meant; only `answer=subscribe` takes it back."""
-    if _answer() == "subscribe":
+def answer(token: str, body: dict[str, Any]) -> Response:
+    """Get no more campaigns. Whatever the form says, that is what is meant; only `answer=subscribe` takes it back."""
+    if body.get("answer") == "subscribe":
         return _shown(unsubscriptions.subscribe(token), is_new=True)
     return _shown(unsubscriptions.unsubscribe(token))
-
-
-def _answer() -> Any:
-    """Of a form, or of JSON."""
-    body = request.get_json(silent=True) if request.is_json else request.form
-    return body.get("answer") if isinstance(body, dict) else None
 
 
 def _shown(address: Address, *, is_new: bool = False) -> Response:

@@ -105,7 +105,8 @@ def _operation(app: Flask, rule: Rule, method: str, schemas: dict[str, Any]) -> 
             content["application/merge-patch+json"] = content["application/json"]
         if said.takes_form:
             content["application/x-www-form-urlencoded"] = content["application/json"]
-        operation["requestBody"] = {"required": True, "content": content}
+        can_be_empty = said.takes_form and "required" not in said.body.schema
+        operation["requestBody"] = {"required": not can_be_empty, "content": content}
     if said.takes_file:
         operation["requestBody"] = UPLOAD
     return operation | ({"security": []} if public else {}) | ({"deprecated": True} if old else {})

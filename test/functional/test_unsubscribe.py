@@ -45,10 +45,9 @@ def test_page_names_the_address_and_changes_nothing(client, path):
         {"data": {"answer": "perhaps"}},
         {"data": {}},
         {},
-        {"data": b"\xff\0", "content_type": "application/x-www-form-urlencoded"},
+        {"data": b"\xff=\xff&&=", "content_type": "application/x-www-form-urlencoded"},
         {"data": b"--x", "content_type": "multipart/form-data; boundary=x"},
-        {"data": b"{", "content_type": "application/json"},
-        {"json": ["subscribe"]},
+        {"json": {}},
         {"json": {"answer": {}}},
         {"data": b"whatever", "content_type": "text/plain"},
     ],
@@ -57,6 +56,12 @@ def test_whatever_is_posted_is_meant_as_an_end(alice, client, path, body):
     answer = client.post(path, **body)
     assert (answer.status_code, answer.json) == (200, {"email": "grace@example.com", "subscribed": False})
     assert noted() == [(alice.id, "grace@example.com")]
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b'["subscribe"]', 422)])
+def test_json_that_is_no_object_is_refused(client, path, body, status):
+    assert client.post(path, data=body, content_type="application/json").status_code == status
+    assert noted() == []
 
 
 def test_page_says_that_it_is_done_and_offers_the_way_back(alice, client, path):
