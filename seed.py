@@ -13,9 +13,9 @@ from app.boot import boot
 from app.db import session
 from app.errors import ConfigError
 from app.helpers import context
-from app.models import Task, User
+from app.models import Event, Task, User
 from app.models.base import now, rfc3339
-from app.services import tasks, users
+from app.services import events, guests, tasks, users
 
 PASSWORD = "correct horse battery"  # noqa: S105  # of the example accounts; not made in production
 PEOPLE = ("alice@example.com", "bob@example.com")
@@ -25,6 +25,13 @@ TASKS = (
     ("Ask the band / Band fragen / 乐队", 3, False),
     ("Order candles 🕯️", 7, False),
     ("Count the chairs", None, False),
+)
+EVENT = ("Summer party / Sommerfest / 夏日聚会", 30, "Town hall")
+GUESTS = (
+    ("ana@example.com", "Ana", "guest", "accepted"),
+    ("bjorn@example.com", "Björn", "speaker", "declined"),
+    ("mei@example.com", "美", "guest", "added"),
+    ("nobody-knows@example.com", "", "press", "added"),
 )
 
 
@@ -49,6 +56,7 @@ def steps_to_do() -> Iterator[tuple[str, Callable[[], object]]]:
         yield email, partial(ensure_user, email)
         for text, days, done in TASKS:
             yield f"{email}: {text}", partial(ensure_task, email, text, days, done)
+        yield f"{email}: {EVENT[0]}", partial(ensure_event, email, *EVENT)
 
 
 def ensure_user(email: str) -> User:
@@ -63,6 +71,17 @@ def ensure_task(email: str, text: str, days: int | None, done: bool) -> None:
     context.current.set(context.Context(account_id=user.id))
     due_at = rfc3339(now() + timedelta(days=days)) if days is not None else None
     tasks.create(user, {"text": text, "done": done, "due_at": due_at})
+
+
+def ensure_event(email: str, name: str, days: int, place: str) -> None:
+    """With its guests, in one transaction."""
+    user = ensure_user(email)
+    if any(event.name == name for event in Event.where(user_id=user.id).all()):
+        return
+    event = events.create(user, {"name": name, "starts_at": rfc3339(now() + timedelta(days=days)), "place": place})
+    for address, guest_name, role, status in GUESTS:
+        guest = guests.add(event, {"email": address, "name": guest_name, "role": role})
+        guests.change(guest, {"status": status})
 
 
 def show(number: int, total: int, what: str) -> None:

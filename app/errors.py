@@ -88,6 +88,12 @@ class EmailInUse(Conflict):
     slug, title = "email-in-use", "E-mail address in use"
 
 
+class GuestExists(Conflict):
+    """The event has a guest with this e-mail address already."""
+
+    slug, title = "guest-exists", "Guest exists"
+
+
 class JobNotFinished(Conflict):
     """The job has not finished yet."""
 

@@ -15,6 +15,7 @@ from app.errors import MalformedJson, PayloadTooLarge, UnsupportedMediaType, Val
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 DEEPEST = 50  # levels of nesting
+LONGEST_EMAIL = 254
 formats = FormatChecker(formats=())
 
 
@@ -36,9 +37,10 @@ def _is_moment(value: Any) -> bool:
 @formats.checks("email", raises=EmailNotValidError)
 def _is_email(value: Any) -> bool:
     # `.test` and `localhost` are what people try the server with; whether mail arrives is for the mail to say.
-    return not isinstance(value, str) or bool(
-        validate_email(value, check_deliverability=False, test_environment=True, globally_deliverable=False)
-    )
+    if not isinstance(value, str):
+        return True
+    validate_email(value, check_deliverability=False, test_environment=True, globally_deliverable=False)
+    return len(value.casefold()) <= LONGEST_EMAIL  # by which it is compared: some letters are three without case
 
 
 class Schema:
@@ -146,7 +148,7 @@ def _sentence(kind: Any, limit: Any, error: ValidationError) -> str:
         case "maxLength":
             return f"must have at most {limit} characters"
         case "pattern":
-            return "must not be blank" if limit == NOT_BLANK else "has a wrong form"
+            return PATTERNS.get(limit, "has a wrong form")
         case "format":
             return f"must be {FORMATS.get(limit, limit)}"
         case "enum":
@@ -162,3 +164,12 @@ def _sentence(kind: Any, limit: Any, error: ValidationError) -> str:
 
 
 NOT_BLANK = r"\S"
+# Any language, but no control characters and no line breaks: names go into the headers of mails. The end says what
+# Python's `$` leaves open.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
+FILLED_LINE = r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"  # not blank, either
+PATTERNS = {
+    NOT_BLANK: "must not be blank",
+    ONE_LINE: "must be one line, without control characters",
+    FILLED_LINE: "must be one line, not blank, without control characters",
+}

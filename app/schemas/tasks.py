@@ -1,7 +1,7 @@
 """Bodies about tasks."""
 
 from app.helpers.validation import NOT_BLANK, Schema
-from app.schemas.common import ID, MOMENT, answer
+from app.schemas.common import ID, IGNORED, MOMENT, answer
 
 FIELDS = {
     "text": {"type": "string", "minLength": 1, "maxLength": 10_000, "pattern": NOT_BLANK},
@@ -9,7 +9,6 @@ FIELDS = {
     "due_at": {"type": ["string", "null"], "format": "date-time"},
     "event_id": {"type": ["integer", "null"], "minimum": 1, "maximum": 2**63 - 1},
 }
-IGNORED = {"description": "Ignored: the id in the path is definitive."}
 EXAMPLE = {"text": "Buy candles", "due_at": "2026-12-24T09:00:00Z"}
 
 create = Schema(
@@ -22,8 +21,6 @@ create = Schema(
         "examples": [EXAMPLE],
     }
 )
-
-# An id in the body of a PUT is ignored: the one in the path is definitive.
 replace = Schema(create.schema | {"title": "TaskReplacement", "properties": FIELDS | {"id": IGNORED}})
 update = Schema(
     {

@@ -1,10 +1,10 @@
 """Bodies about accounts."""
 
-from app.helpers.validation import Schema
+from app.helpers.validation import LONGEST_EMAIL, Schema
 from app.models.user import ROLES
 from app.schemas.common import ID, MOMENT, answer
 
-EMAIL = {"type": "string", "format": "email", "maxLength": 254}
+EMAIL = {"type": "string", "format": "email", "maxLength": LONGEST_EMAIL}
 PASSWORD = {"type": "string", "minLength": 8, "maxLength": 128}
 ANY_TEXT = {"type": "string", "maxLength": 1000}
 EXAMPLE = {"email": "alice@example.com", "password": "correct horse battery"}

@@ -15,10 +15,10 @@ def invite(guest_id: int) -> dict[str, Any]:
     guest = Guest.find(guest_id)
     if guest is None or guest.event.has_started:
         return {"sent": False}
-    mail = messages.invitation(guest, key=f"invitation-{context.get().job_id}")
+    link_key, mail = guest.link_key, messages.invitation(guest, key=f"invitation-{context.get().job_id}")
     checkpoint()  # the last moment to be canceled; and no transaction stays open while the mail server takes its time
     mailer.send(mail)
     guest = session.get(Guest, guest_id, with_for_update=True)  # who may have answered meanwhile, or be gone
-    if guest is not None:
+    if guest is not None and guest.link_key == link_key:  # else the link is no good any more: the address has changed
         guest.note_invitation()
     return {"sent": True}

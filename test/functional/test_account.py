@@ -164,8 +164,11 @@ def test_deleted_account_takes_everything_along(alice, client, redis: Redis):
     alice.post("/api/v1/tasks", json={"text": "x", "due_at": "2099-01-01T00:00:00Z"}, headers={"Idempotency-Key": "k"})
     alice.post("/api/v1/baz", json={"to": 3})
     alice.post("/api/v1/user/tokens", json={"name": "x", "scopes": ["tasks:read"]})
+    event = alice.post("/api/v1/events", json={"name": "x"}).json
+    alice.post(f"/api/v1/events/{event['id']}/guests", json={"email": "grace@example.com"})
     full = rows_by_table()
-    assert {name for name in full if full[name] > empty[name]} >= {"tasks", "jobs", "api_tokens", "idempotency_keys"}
+    made = {"tasks", "jobs", "api_tokens", "idempotency_keys", "events", "guests"}
+    assert {name for name in full if full[name] > empty[name]} >= made
     answer = leave(alice)
     assert (answer.status_code, answer.get_data()) == (204, b"")
     assert rows_by_table() == empty | {"users": 0}

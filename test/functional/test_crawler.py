@@ -1,5 +1,6 @@
 """Every route, asked by everybody: exactly the expected status each time. A route without a line here fails."""
 
+import re
 import uuid
 from typing import Any
 
@@ -23,6 +24,18 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "tokens.create": ({"name": "script", "scopes": ["tasks:read"]}, 201, 201, 201),
     "tokens.show": (None, 200, 404, 404),
     "tokens.delete": (None, 204, 404, 404),
+    "events.index": (None, 200, 200, 200),
+    "events.create": ({"name": "x"}, 201, 201, 201),
+    "events.show": (None, 200, 404, 404),
+    "events.replace": ({"name": "x"}, 200, 404, 404),
+    "events.update": ({"name": "x"}, 200, 404, 404),
+    "events.delete": (None, 204, 404, 404),
+    "guests.index": (None, 200, 404, 404),
+    "guests.create": ({"email": "grace@example.com"}, 201, 404, 404),
+    "guests.show": (None, 200, 404, 404),
+    "guests.replace": ({"email": "x@example.com"}, 200, 404, 404),
+    "guests.update": ({"name": "x"}, 200, 404, 404),
+    "guests.delete": (None, 204, 404, 404),
     "tasks.index": (None, 200, 200, 200),
     "tasks.create": ({"text": "x"}, 201, 201, 201),
     "tasks.show": (None, 200, 404, 404),
@@ -99,10 +112,12 @@ def path_of(rule: str, owner: Person) -> str:
     if "<int:token_id>" in path:
         made = owner.post("/api/v1/user/tokens", json={"name": uuid.uuid4().hex, "scopes": ["tasks:read"]}).json
         path = path.replace("<int:token_id>", str(made["id"]))
-    if "<int:guest_id>" in path or path.startswith(("/invitations/", "/unsubscribe/")):
-        guest = invited(owner)
-        path = path.replace("<int:guest_id>", str(guest.id))
-        path = {"/invitations/<token>": guest.path, "/unsubscribe/<token>": way_out(owner)}.get(path, path)
+    if "<int:event_id>" in path or "<int:guest_id>" in path:
+        event = owner.post("/api/v1/events", json={"name": "x"}).json["id"]
+        guest = owner.post(f"/api/v1/events/{event}/guests", json={"email": "ana@example.com"}).json["id"]
+        path = path.replace("<int:event_id>", str(event)).replace("<int:guest_id>", str(guest))
+    if path.startswith(("/invitations/", "/unsubscribe/")):
+        path = {"/invitations/<token>": invited(owner).path, "/unsubscribe/<token>": way_out(owner)}[path]
     if "<file_hash>" in path or "<token>" in path:
         file = owner.post("/api/v1/files", data=b"\0" + uuid.uuid4().bytes).json
         link = owner.post(f"/api/v1/files/{file['sha256']}/links", json={}).json["url"]
@@ -144,13 +159,8 @@ def test_closed_routes_want_a_good_token(app, client, alice, settings, kind):
     for method, rule, endpoint in routes(app):
         if endpoint in PUBLIC:
             continue
-        path = (
-            rule.replace("<int:task_id>", "1")
-            .replace("<int:token_id>", "1")
-            .replace("<int:guest_id>", "1")
-            .replace("<uuid:job_id>", str(uuid.uuid4()))
-            .replace("<file_hash>", "0" * 64)
-        )
+        path = re.sub(r"<int:\w+>", "1", rule)
+        path = path.replace("<uuid:job_id>", str(uuid.uuid4())).replace("<file_hash>", "0" * 64)
         answer = client.open(path, method=method, json={}, headers={"Authorization": tokens[kind]})
         assert answer.status_code == 401, f"{method} {path} with {kind}"
 

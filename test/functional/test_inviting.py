@@ -80,6 +80,20 @@ def test_guest_who_answers_while_the_mail_goes_out_has_answered(alice, app, gues
     assert state(guest).invited_at is not None
 
 
+def test_guest_whose_address_changes_while_the_mail_goes_out_is_not_invited(alice, app, guest, work, monkeypatch):
+    """The mail is for the old one, and its link ends with that."""
+
+    def send_slowly(_mail) -> None:
+        mine = Person(app.test_client(), alice.email, alice.id, alice.token)
+        changed = mine.patch(f"/api/v1/guests/{guest.id}", json={"email": "new@example.com"})
+        assert changed.status_code == 200, changed.text
+
+    monkeypatch.setattr(mailer, "send", send_slowly)
+    invite(alice, guest)
+    work()
+    assert (state(guest).status, state(guest).invited_at) == ("added", None)
+
+
 @pytest.mark.parametrize("gone", [Guest, Event])
 def test_nobody_writes_to_who_was_deleted_meanwhile(alice, guest, work, mails, gone):
     answer = invite(alice, guest)

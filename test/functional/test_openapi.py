@@ -7,7 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.config import ROOT
 from app.errors import problem_types
-from app.models import Job, Task, User
+from app.models import Event, Guest, Job, Task, User
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_closed_routes_say_401_and_open_ones_do_not_ask(document):
             assert "401" in operation["responses"], name
 
 
-@pytest.mark.parametrize(("model", "title"), [(Task, "Task"), (User, "Account")])
+@pytest.mark.parametrize(("model", "title"), [(Task, "Task"), (Event, "Event"), (Guest, "Guest"), (User, "Account")])
 def test_answers_are_what_the_models_show(document, model, title):
     assert tuple(document["components"]["schemas"][title]["properties"]) == model.PUBLIC
 

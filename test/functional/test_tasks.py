@@ -1,9 +1,15 @@
 """`/api/v1/tasks`, and the reminders that follow a task's due date."""
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from copies import wait_for
+from events import new_event, send_at_once, somebody_waits
+from sqlalchemy import delete
+
+from app.models import Event
 
 SOON = "2099-01-01T09:00:00Z"
 PAST = "2020-01-01T09:00:00Z"
@@ -114,6 +120,43 @@ def test_every_error_is_told_at_once(alice):
     answer = alice.post("/api/v1/tasks", json={"done": 3, "due_at": "x", "colour": 1})
     pointers = [error["pointer"] for error in answer.json["errors"]]
     assert pointers == ["#/colour", "#/done", "#/due_at", "#/text"]
+
+
+def test_task_belongs_to_an_event(alice):
+    event, other = new_event(alice), new_event(alice)
+    task, free = new_task(alice, event_id=event["id"]), new_task(alice)
+    assert task["event_id"] == event["id"]
+    assert alice.get(f"/api/v1/tasks?event_id={event['id']}").json["items"] == [task]
+    path = f"/api/v1/tasks/{task['id']}"
+    assert alice.patch(path, json={"text": "Buy matches"}).json["event_id"] == event["id"]
+    assert alice.patch(path, json={"event_id": other["id"]}).json["event_id"] == other["id"]
+    assert alice.put(path, json={"text": "Buy matches"}).json["event_id"] is None
+    assert alice.put(f"/api/v1/tasks/{free['id']}", json={"text": "x", "event_id": other["id"]}).status_code == 200
+
+
+def test_somebody_elses_event_is_as_unknown_as_none(alice, bob):
+    task, theirs = new_task(alice), new_event(bob)["id"]
+    path = f"/api/v1/tasks/{task['id']}"
+    for method, where in (("POST", "/api/v1/tasks"), ("PUT", path), ("PATCH", path)):
+        refusals = [alice.send(method, where, json={"text": "x", "event_id": number}) for number in (theirs, 999_999)]
+        assert [refusal.status_code for refusal in refusals] == [422, 422]
+        for refusal in refusals:
+            expected = [{"detail": "there is no event with this id", "pointer": "#/event_id"}]
+            assert refusal.json["errors"] == expected
+    assert alice.get("/api/v1/tasks").json == {"items": [task]}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # the other one has a single lock
+def test_task_of_an_event_that_is_deleted_at_that_moment_is_422(app, alice):
+    event, engine, statuses = new_event(alice), app.extensions["accepted.engine"], []
+    request = ("POST", "/api/v1/tasks", {"text": "x", "event_id": event["id"]})
+    adding = threading.Thread(target=lambda: statuses.extend(send_at_once(app, alice, request)))
+    with engine.begin() as deletion:
+        deletion.execute(delete(Event).where(Event.id == event["id"]))
+        adding.start()
+        wait_for(lambda: somebody_waits(engine), lambda: f"it does not wait: {statuses}")
+    adding.join()
+    assert statuses == [422]
 
 
 def test_reminder_is_written_with_the_task(alice):

@@ -41,6 +41,7 @@ def test_second_account_with_the_same_address_is_refused(alice, client, email):
         ({"email": "a\r\nb@example.com", "password": PASSWORD}, "#/email"),
         ({"email": "a" * 250 + "@example.com", "password": PASSWORD}, "#/email"),
         ({"email": "a\0@example.com", "password": PASSWORD}, "#/email"),
+        ({"email": "\u0390" * 64 + "@" + "a" * 60 + ".com", "password": PASSWORD}, "#/email"),  # three times as long
         ({"email": None, "password": PASSWORD}, "#/email"),
         ({"email": ["alice@example.com"], "password": PASSWORD}, "#/email"),
         ({"email": "alice@example.com", "password": "short"}, "#/password"),
