@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from app.errors import AppError
 from app.helpers.pages import Filters, page
-from app.helpers.validation import Schema, read_body
+from app.helpers.validation import Schema, read_body, read_form
 from app.models import Model
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -33,6 +33,7 @@ class Declared:
     """Everything that was said above one view."""
 
     body: Schema | None = None
+    takes_form: bool = False
     takes_file: bool = False
     answers: list[Answer] = field(default_factory=list)
     raises: list[type[AppError]] = field(default_factory=list)
@@ -50,11 +51,25 @@ def declared(view: Any) -> Declared:
 
 def takes(schema: Schema) -> Callable[[View], View]:
     """The view gets the checked JSON body as `body`."""
+    return _takes(schema, read_body)
 
+
+def takes_form(schema: Schema) -> Callable[[View], View]:
+    """The view gets the checked fields of a form as `body`; JSON will do, too."""
+
+    def decorate(view: View) -> View:
+        checked = _takes(schema, read_form)(view)
+        declared(checked).takes_form = True
+        return checked
+
+    return decorate
+
+
+def _takes(schema: Schema, read: Callable[[Schema], Any]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, body=read_body(schema), **kwargs)
+            return view(*args, body=read(schema), **kwargs)
 
         declared(checked).body = schema
         return checked  # type: ignore[return-value]
