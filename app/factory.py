@@ -16,6 +16,7 @@ from app.controllers import (
     foo,
     guest_lists,
     guests,
+    invitations,
     jobs,
     links,
     passwords,
@@ -23,12 +24,13 @@ from app.controllers import (
     root,
     tasks,
     tokens,
+    unsubscribe,
     users,
 )
 from app.controllers.v0 import campaigns as v0_campaigns
 from app.controllers.v0 import files as v0_files
 from app.controllers.v0 import tasks as v0_tasks
-from app.helpers import auth, cors, doors, idempotency, limits, problems, responses, uploads, waiting
+from app.helpers import auth, cors, doors, html, idempotency, limits, problems, responses, uploads, waiting
 from app.helpers import web_monitoring as monitoring
 from app.migrate import MIGRATIONS
 from app.models import Base
@@ -46,6 +48,8 @@ BLUEPRINTS = (
     links,
     campaigns,
     recipients,
+    invitations,
+    unsubscribe,
     jobs,
     v0_tasks,
     v0_files,
@@ -71,6 +75,7 @@ def create_app(settings: Settings) -> Flask:
     responses.init(app)  # first in, last out: the transaction is settled after everything else
     waiting.init(app, signals.try_to_wait)
     problems.init(app)
+    html.init(app)
     cors.init(app, settings)
     auth.init(app)
     limits.init(app, settings, redis)

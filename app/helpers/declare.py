@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from app.errors import AppError
 from app.helpers.pages import Filters, page
-from app.helpers.validation import Schema, read_body
+from app.helpers.validation import Schema, read_body, read_form
 from app.models import Model
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -33,6 +33,7 @@ class Declared:
     """Everything that was said above one view."""
 
     body: Schema | None = None
+    takes_form: bool = False
     needs_body: bool = True
     takes_file: bool = False
     answers: list[Answer] = field(default_factory=list)
@@ -51,11 +52,25 @@ def declared(view: Any) -> Declared:
 
 def takes(schema: Schema, *, needed: bool = True) -> Callable[[View], View]:
     """The view gets the checked JSON body as `body`. One that is not needed may be left out, and is then `{}`."""
+    return _takes(schema, partial(read_body, needed=needed), needed)
 
+
+def takes_form(schema: Schema) -> Callable[[View], View]:
+    """The view gets the checked fields of a form as `body`; JSON will do, too."""
+
+    def decorate(view: View) -> View:
+        checked = _takes(schema, read_form, "required" in schema.schema)(view)
+        declared(checked).takes_form = True
+        return checked
+
+    return decorate
+
+
+def _takes(schema: Schema, read: Callable[[Schema], Any], needed: bool) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, body=read_body(schema, needed=needed), **kwargs)
+            return view(*args, body=read(schema), **kwargs)
 
         said = declared(checked)
         said.body, said.needs_body = schema, needed

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.db import insert_unless_there, session
 from app.errors import IdempotencyInProgress, IdempotencyKeyInvalid, IdempotencyKeyReused
-from app.helpers import context
+from app.helpers import context, html
 from app.helpers.tokens import make_token
 from app.models import IdempotencyKey, User
 
@@ -32,6 +32,8 @@ def _begin() -> Response | None:
     """Claims the key for this request; or the first answer again; or a refusal."""
     if request.method != "POST" or "Idempotency-Key" not in request.headers or request.routing_exception:
         return None
+    if html.is_wanted():
+        return None  # a page says what is so now; the first one is not kept
     fingerprint = _hash(_canonical_body())
     account_id = context.get().account_id
     # Without an account nobody owns a key: there the body belongs to it, so that strangers never meet.

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from app.config import Network, Settings
 from app.errors import RateLimited
+from app.helpers import html
 from app.helpers.problems import problem
 from app.models import User
 
@@ -165,13 +166,16 @@ class Limiter:
                 raise standing.refusal
 
     def finish(self, response: Response) -> Response:
-        """Counts whom auth.py has turned away before we could; tells everybody how they stand."""
-        if "standings" not in g and response.status_code >= 400 and _is_limited():
-            g.standings = []
-            try:
+        """Counts whom auth.py has turned away before we could, and links to nothing; tells everybody how they stand."""
+        try:
+            if "standings" not in g and response.status_code >= 400 and _is_limited():
+                g.standings = []
                 self._check_default()
-            except RateLimited as refusal:
-                response = problem(refusal)
+            if response.status_code == 404 and html.is_page(request.path) and self.address:
+                # Who tries out links. Good ones cost an address nothing: many guests, or mail programs, share one.
+                self._hit(self.address, f"links/{self._client()}", always=True)
+        except RateLimited as refusal:
+            response = problem(refusal)
         standings = g.pop("standings", [])
         if standings:
             response.headers["RateLimit-Policy"] = ", ".join(str(standing.policy) for standing in standings)
@@ -218,7 +222,8 @@ def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_limited() -> bool:
-    return request.path.startswith("/api/") or (request.blueprint or "").startswith("v0")
+    is_api = request.path.startswith("/api/") or (request.blueprint or "").startswith("v0")
+    return is_api or html.is_page(request.path)
 
 
 def _email_in_body() -> str | None:

@@ -13,7 +13,7 @@ from app.helpers import context
 
 NOISY = ("rq.worker", "rq.job", "rq.queue", "_granian", "granian.access", "alembic")
 # A token in a line is a mistake of whoever logged it; it must not become a leak.
-SECRET = re.compile(r"(?i)(bearer\s+|\bac[clr]_|://[^/\s:@]*:)[^\s@\"']+")
+SECRET = re.compile(r"(?i)(bearer\s+|\bac[cilru]_|://[^/\s:@]*:)[^\s@\"']+")
 
 
 class _Formatter(logging.Formatter):

@@ -10,6 +10,7 @@ from werkzeug.routing import Rule
 
 from app import errors
 from app.config import settings
+from app.helpers import html
 from app.helpers.auth import is_open
 from app.helpers.declare import Answer, Declared, declared
 from app.helpers.openapi_components import HEADERS, PARAMETERS, PROBLEM, PROBLEM_V0, reference
@@ -102,6 +103,8 @@ def _operation(app: Flask, rule: Rule, method: str, schemas: dict[str, Any]) -> 
         content = {"application/json": {"schema": reference(said.body.schema, schemas)}}
         if method == "PATCH":
             content["application/merge-patch+json"] = content["application/json"]
+        if said.takes_form:
+            content["application/x-www-form-urlencoded"] = content["application/json"]
         operation["requestBody"] = {"required": said.needs_body, "content": content}
     if said.takes_file:
         operation["requestBody"] = UPLOAD
@@ -144,7 +147,11 @@ def _responses(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for answer in said.answers:
-        found[str(answer.status)] = _response(answer, method, old, schemas)
+        response = _response(answer, method, old, schemas)
+        if str(answer.status) in found:  # as HTML, and as JSON
+            found[str(answer.status)]["content"] |= response["content"]
+        else:
+            found[str(answer.status)] = response
     if method == "GET" and _has_etag(said):
         found["304"] = {"description": "It is still what you have."}
     kinds: dict[int, list[str]] = {}
@@ -153,6 +160,8 @@ def _responses(
     media, shape = ("application/json", "ProblemV0") if old else ("application/problem+json", "Problem")
     for status, slugs in sorted(kinds.items()):
         content = {media: {"schema": {"$ref": f"#/components/schemas/{shape}"}}}
+        if html.is_page(rule.rule):
+            content["text/html"] = {"schema": {"type": "string"}}
         response = {"description": " or ".join(f"`{slug}`" for slug in dict.fromkeys(slugs)), "content": content}
         if str(status) in found:  # /readyz answers 503 in its own shape, too
             found[str(status)]["content"] |= content

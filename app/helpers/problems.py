@@ -1,5 +1,5 @@
 """The shape of an error: `application/problem+json` (RFC 9457) for every 4xx and 5xx of the process, whoever raised
-it. Version 0 of the API keeps the brief's `{"error": …}`."""
+it. Version 0 of the API keeps the brief's `{"error": …}`; guests get a page."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.helpers import context
+from app.helpers import context, html
 
 OURS = {
     kind.status: kind for kind in (MalformedRequest, NotFound, MethodNotAllowed, PayloadTooLarge, UnsupportedMediaType)
@@ -34,6 +34,8 @@ def init(app: Flask) -> None:
 
 
 def problem(error: AppError) -> Response:
+    if html.is_wanted():
+        return html.refusal(error.status, error.headers, context.get().request_id)
     body: dict[str, Any]
     if _is_v0():
         body, kind = {"error": error.detail}, "application/json"

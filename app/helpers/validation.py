@@ -83,6 +83,11 @@ def read_body(schema: Schema, *, needed: bool = True) -> Any:
     return schema.check(body)
 
 
+def read_form(schema: Schema) -> Any:
+    """The fields of the request's form, or its JSON body, if they fit."""
+    return read_body(schema) if request.is_json else schema.check(request.form.to_dict())
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Uuid, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import BigId, NumberedModel
+from app.errors import Conflict
+from app.models.base import BigId, NumberedModel, now
 from app.models.event import Event
 
 STATUSES = ("added", "invited", "accepted", "declined")
@@ -57,3 +58,24 @@ class Guest(NumberedModel):
     @classmethod
     def visible_to(cls, actor: Any) -> ColumnElement[bool]:
         return cls.event_id.in_(select(Event.id).where(Event.visible_to(actor)))
+
+    def answer(self, given: str) -> None:
+        """`accepted` or `declined`, and the other one later, if they change their mind. Conflict after the start."""
+        self.check_before_start()
+        if self.status != given:
+            self.status, self.answered_at = given, now()
+
+    def note_invitation(self) -> None:
+        """A mail with the link was sent just now. Who has answered stays so."""
+        self.invited_at = now()
+        if self.status == "added":
+            self.status = "invited"
+
+    def take_back_links(self) -> None:
+        """Those sent so far lead nowhere from now on."""
+        self.link_key = new_link_key()
+
+    def check_before_start(self) -> None:
+        """Conflict after the event has begun: then nobody is invited to it, and nobody answers."""
+        if self.event.has_started:
+            raise Conflict("The event has begun: nobody is invited to it and no answer is changed any more.")

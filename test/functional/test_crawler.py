@@ -6,6 +6,7 @@ from typing import Any
 
 import campaigns  # noqa: F401  # the jobs that stand in
 import pytest
+from invited import invited, way_out
 from itsdangerous import URLSafeTimedSerializer
 from people import PASSWORD, Person
 from sqlalchemy import update
@@ -67,6 +68,8 @@ EXPECTED: dict[str, tuple[Any, int, int, int]] = {
     "campaigns.preview": ({}, 200, 404, 404),
     "campaigns.invite": (None, 202, 404, 404),
     "recipients.index": (None, 200, 404, 404),
+    "invitations.invite": (None, 202, 404, 404),
+    "invitations.delete": (None, 204, 404, 404),
     "jobs.index": (None, 200, 200, 200),
     "jobs.show": (None, 200, 404, 200),
     "jobs.cancel": (None, 200, 404, 200),
@@ -99,6 +102,10 @@ PUBLIC: dict[str, tuple[Any, int]] = {
     "root.problem": (None, 200),
     "docs.show": (None, 200),
     "links.show": (None, 200),
+    "invitations.show": (None, 200),
+    "invitations.answer": ({"answer": "accepted"}, 200),
+    "unsubscribe.show": (None, 200),
+    "unsubscribe.answer": (None, 200),
     "docs.browse": (None, 200),
     "users.create": ({"email": "carol@example.com", "password": PASSWORD}, 201),
     "users.authenticate": ({"email": "carol@example.com", "password": "wrong password"}, 401),
@@ -129,6 +136,8 @@ def path_of(rule: str, owner: Person) -> str:
         event = owner.post("/api/v1/events", json={"name": "x"}).json["id"]
         guest = owner.post(f"/api/v1/events/{event}/guests", json={"email": "ana@example.com"}).json["id"]
         path = path.replace("<int:event_id>", str(event)).replace("<int:guest_id>", str(guest))
+    if path.startswith(("/invitations/", "/unsubscribe/")):
+        path = {"/invitations/<token>": invited(owner).path, "/unsubscribe/<token>": way_out(owner)}[path]
     if "<file_hash>" in path or "<token>" in path:
         file = owner.post("/api/v1/files", data=b"\0" + uuid.uuid4().bytes).json
         link = owner.post(f"/api/v1/files/{file['sha256']}/links", json={}).json["url"]

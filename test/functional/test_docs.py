@@ -9,7 +9,8 @@ from sqlalchemy import update
 
 from app.config import ROOT
 from app.db import session
-from app.models import Recipient
+from app.helpers.links import invitation_url, unsubscribe_url
+from app.models import Guest, Recipient
 
 REFUSED = {"/api/v1/fail": 500, "/readyz": 503}  # a bug on purpose; no relay or worker runs beside this test
 
@@ -38,6 +39,14 @@ def filled(text: str, values: dict) -> str:
     return re.sub(r"\{\{([\w.]+)\}\}", lambda found: str(values[found[1]]), text)
 
 
+def mailed(guest_id: int) -> dict[str, str]:
+    """What is in the links of the mails to this guest."""
+    guest = session.get_one(Guest, guest_id)
+    links = {"invitation": invitation_url(guest.link_key)}
+    links |= {"unsubscribe": unsubscribe_url(guest.event.user_id, guest.email_key)}
+    return {name: url.rpartition("/")[2] for name, url in links.items()}
+
+
 def test_requests_of_the_readme_work_as_written(client):
     answers, token = [], ""
     for method, path, body in readme_requests():
@@ -62,6 +71,8 @@ def test_every_request_of_the_file_is_answered_well_and_every_route_is_there(app
     adapter = app.url_map.bind("127.0.0.1")
     task_id = ""
     for name, method, path, kind, body in http_file():
+        if "{{invitation}}" in path:
+            values |= mailed(values["guest.response.body.id"])
         sent = filled(path, values).removeprefix(settings.public_url)
         if sent.endswith("/password-reset/confirm"):
             work()

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from flask import g
+from invited import BROWSER, damaged, invited, way_out
 from people import PASSWORD
 from sqlalchemy import func, select
 
@@ -193,6 +194,20 @@ def test_one_question_to_redis_for_each_request(alice, app, monkeypatch):
     )
     alice.get("/api/v1/tasks")
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("rates", [{"rate_limit": "20/minute"}])
+def test_who_tries_out_links_of_guests_is_stopped_and_good_ones_cost_an_address_nothing(alice, client):
+    good = [invited(alice).path, way_out(alice)]
+    for number in range(4):
+        assert client.get(damaged(good[number % 2])).status_code == 404
+    refused = client.get(damaged(good[0]))
+    assert_refused(refused)
+    assert refused.headers["RateLimit-Policy"] == '"default";q=20;w=60, "address";q=4;w=60'
+    assert client.get(damaged(good[0]), headers=BROWSER).mimetype == "text/html"
+    assert [client.get(path).status_code for path in good * 5] == [200] * 10
+    assert sign_in(client, address="127.0.0.1").status_code == 401  # that is counted apart
+    assert statuses(lambda: client.get(good[0]), 5)[-1] == 429  # of all, there is a limit
 
 
 @pytest.mark.parametrize("rates", [{"rate_limit": "off"}])

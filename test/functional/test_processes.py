@@ -49,6 +49,14 @@ def test_supervisor_wants_a_password(server: Copy, page: str) -> None:
     connection.close()
 
 
+def test_no_log_has_a_guests_link_in_it(server: Copy) -> None:
+    secret = "c4NarY" * 8
+    for path in (f"/invitations/aci_{secret}", f"/unsubscribe/acu_{secret}", f"/invitations/aci_{secret}/more"):
+        assert server.ask("GET", path)[0] == server.ask("POST", path, {"answer": "accepted"})[0] == 404
+    files = [server.output, *(server.folder / "var" / "log").iterdir()]
+    assert not [file for file in files if secret in file.read_text()]
+
+
 def test_logs_are_apart_by_level(server: Copy) -> None:
     body = {"email": "alice@example.com", "password": "correct horse"}
     token = server.ask("POST", "/api/v1/user", body)[1]["token"]

@@ -25,6 +25,7 @@ FLASK_HELPERS = {
     "auth",
     "cors",
     "downloads",
+    "html",
     "idempotency",
     "limits",
     "openapi",
