@@ -15,7 +15,7 @@ from app.errors import ConfigError
 from app.helpers import context
 from app.models import Event, Task, User
 from app.models.base import now, rfc3339
-from app.services import events, guests, tasks, users
+from app.services import campaigns, events, guests, tasks, users
 
 PASSWORD = "correct horse battery"  # noqa: S105  # of the example accounts; not made in production
 PEOPLE = ("alice@example.com", "bob@example.com")
@@ -33,6 +33,12 @@ GUESTS = (
     ("mei@example.com", "美", "guest", "added"),
     ("nobody-knows@example.com", "", "press", "added"),
 )
+CAMPAIGN = {
+    "name": "A week to go",
+    "subject": "{{ event.name }}: see you soon",
+    "body": 'Dear {{ guest.name | default: "guest" }},\n\nwe look forward to seeing you on {{ event.starts_at }}.\n',
+    "audience": {"status": ["accepted"]},
+}
 
 
 def main() -> int:
@@ -74,7 +80,7 @@ def ensure_task(email: str, text: str, days: int | None, done: bool) -> None:
 
 
 def ensure_event(email: str, name: str, days: int, place: str) -> None:
-    """With its guests, in one transaction."""
+    """With its guests and the draft of a campaign, in one transaction."""
     user = ensure_user(email)
     if any(event.name == name for event in Event.where(user_id=user.id).all()):
         return
@@ -82,6 +88,7 @@ def ensure_event(email: str, name: str, days: int, place: str) -> None:
     for address, guest_name, role, status in GUESTS:
         guest = guests.add(event, {"email": address, "name": guest_name, "role": role})
         guests.change(guest, {"status": status})
+    campaigns.create(user, CAMPAIGN | {"event_id": event.id})
 
 
 def show(number: int, total: int, what: str) -> None:
