@@ -1,0 +1,238 @@
+"""Sends a campaign, round by round: as many messages at a time as there are connections to the mail server.
+
+A round is one transaction, which writes down what became of the round before and marks whose turn is next; after its
+commit those messages are handed over. So a process that dies leaves one round, at most, of which nobody knows whether
+it was sent. Threads hand over; the main one alone touches the database. What the rows say is in `recipients.py`.
+"""
+
+import logging
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from app.config import settings
+from app.db import session
+from app.errors import ContentLost, NotFound, PayloadTooLarge
+from app.helpers import mailer
+from app.helpers.mailer import Attached, Away, Outlet, Refused, Unsure
+from app.helpers.storage import BlobMissing, storage
+from app.models import Campaign, File, Job
+from app.models.base import now
+from app.models.job import NEVER
+from app.queue import checkpoint, failpoints, is_stopping, postpone
+from app.queue.attempt import Canceled
+from app.queue.claims import LEASE_SECONDS
+from app.services import recipients
+from app.services.recipients import Letter
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 30.0  # of sending; then others have the worker
+AWAY = timedelta(seconds=5)  # the mail server was there a moment ago: it may be restarting
+LONGEST_SLEEP = 1.0  # seconds; whoever has to wait longer leaves the worker to others
+LAST_WORD_SECONDS = 3.0  # that the mail server has to answer when the worker must go, whose own grace is longer
+FRESH_SECONDS = LEASE_SECONDS / 2  # from the mark to the hand-over
+DATABASE_RETRIES = (0.5, 2.0, 5.0)  # seconds in between: the outcomes of a round are nowhere but in memory
+LARGEST_ATTACHED = 25 << 20  # bytes; mail servers take no more
+
+
+class Late(Away):
+    """This process stood still with a marked message; others may have it by now. So it was not handed over."""
+
+
+class Delivery:
+    """One attempt of the job that sends a campaign."""
+
+    def __init__(self, campaign_id: int):
+        self.campaign_id = campaign_id
+        self.outlets = [mailer.open_outlet() for _ in range(settings().smtp_connections)]  # those that nobody uses
+        self.pool = ThreadPoolExecutor(len(self.outlets), "outlet")
+        self.ends_at = time.monotonic() + SLICE_SECONDS
+        self.is_under_way = False  # rows that are `sending` are this attempt's own
+        self.letters: list[Letter] = []  # of the round in hand
+        self.counts: Counter[str] | None = None  # recipients by state
+        self.attached: Attached | None = None
+        self.away: Away | None = None
+        self.has_sent = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for outlet in self.outlets:
+            outlet.close()
+        self.pool.shutdown(wait=False)
+
+    def goes_on(self) -> bool:
+        """Writes down the round before and marks the next one. False at the end. Postpones the job if it has to wait;
+        raises Away if that is the mail server's fault, and a refusal if people have to do something."""
+        for seconds in DATABASE_RETRIES:
+            try:
+                return self._step()
+            except OperationalError as error:
+                log.warning("the database is away, or others are in the way: %s", error)
+                session.rollback()
+                self.counts = None
+                time.sleep(seconds)
+        return self._step()
+
+    def hand_over(self) -> None:
+        """Each message of the round, by an outlet of its own; and notes what became of it."""
+        if not self.letters:
+            return
+        failpoints.reach("marked")
+        outlets, self.outlets = self.outlets, []  # nobody may close what a thread uses
+        pairs = list(zip(self.letters, outlets, strict=False))
+        tasks = [self.pool.submit(_hand_over, letter, outlet) for letter, outlet in pairs]
+        _wait_for(tasks)
+        for (letter, outlet), task in zip(pairs, tasks, strict=True):
+            letter.outcome = task.result() if task.done() else Unsure("The worker had to stop before it was answered.")
+            if task.done() and type(letter.outcome) is not Away:
+                self.outlets.append(outlet)
+        self.outlets += outlets[len(pairs) :]
+        away = [letter.outcome for letter in self.letters if type(letter.outcome) is Away]
+        if len(away) == len(self.letters):
+            self.away = away[0]  # else the server wants fewer connections than we have, and gets them
+        self.has_sent = self.has_sent or any(letter.outcome is None for letter in self.letters)
+
+    def result(self) -> dict[str, int]:
+        return dict(self.counts or {})
+
+    def _step(self) -> bool:
+        campaign = recipients.lock(self.campaign_id)
+        if campaign is None:
+            return False
+        if not self.is_under_way:
+            recipients.resolve(campaign)
+        if self.counts is None:
+            self.counts = recipients.count(campaign)
+        _begin_if_due(campaign)
+        recipients.note(campaign, self.letters, self.counts)
+        until = self._hindered_until(campaign)
+        letters: list[Letter] = []
+        skipped = 0
+        if campaign.status == "sending" and until is None:
+            if campaign.attachment and self.attached is None and self.counts["pending"]:
+                self._attach(campaign)
+                return True
+            letters, skipped = recipients.mark(campaign, len(self.outlets), self.attached, self.counts)
+        if self.letters or letters or skipped:
+            self._save(letters)
+            return True
+        return campaign.is_under_way and self._rest(campaign, until)
+
+    def _hindered_until(self, campaign: Campaign) -> datetime | None:
+        """When to go on, if not now."""
+        moment = now()
+        if campaign.status == "paused":
+            return NEVER
+        if campaign.status == "scheduled":
+            return campaign.scheduled_at
+        if self.away is not None:
+            return moment + AWAY
+        if is_stopping() or time.monotonic() > self.ends_at:
+            return moment
+        if campaign.messages_per_minute and campaign.next_message_at and campaign.next_message_at > moment:
+            return campaign.next_message_at
+        return None
+
+    def _rest(self, campaign: Campaign, until: datetime | None) -> bool:
+        """There is nothing to write down. True after a short sleep, False at the end."""
+        until = until or recipients.first_retry(campaign)
+        if until is None:
+            finish(campaign)
+            return False
+        if self.away is not None and not self.has_sent and campaign.status == "sending":
+            raise self.away
+        seconds = (until - now()).total_seconds()
+        if not 0 < seconds <= LONGEST_SLEEP:
+            postpone(until)
+        self._save([])
+        time.sleep(seconds)
+        return True
+
+    def _save(self, letters: list[Letter]) -> None:
+        """Commits. From now on `letters` are the round in hand."""
+        counts = self.counts or Counter()
+        completed, failed = counts["sent"] + counts["skipped"], counts["failed"] + counts["unknown"]
+        try:
+            checkpoint(completed, counts.total(), failed=failed)
+        except Canceled:
+            recipients.put_back(letters)
+            checkpoint()  # commits that, too, and raises again
+        self.letters, self.is_under_way = letters, True
+
+    def _attach(self, campaign: Campaign) -> None:
+        """Reads the attachment, outside of any transaction."""
+        wanted = (File.user_id == campaign.user_id, File.sha256 == campaign.attachment)
+        file = session.scalars(select(File).where(*wanted)).one_or_none()
+        if file is None:
+            raise NotFound("The attachment was deleted. Upload it again, or launch the campaign without it.")
+        if file.size > LARGEST_ATTACHED:
+            raise PayloadTooLarge(f"The attachment has more than {LARGEST_ATTACHED} bytes, which no mail can hold.")
+        name, media_type, key = file.name, file.type, file.key
+        self._save([])
+        try:
+            self.attached = Attached(name, media_type, b"".join(storage().read(key)))
+        except BlobMissing:
+            raise ContentLost from None
+
+
+def _wait_for(tasks: list[Future[Exception | None]]) -> None:
+    """Until all are done – or, if this worker has to go, a little while."""
+    deadline = None
+    left = set(tasks)
+    while left and (deadline is None or time.monotonic() < deadline):
+        _, left = wait(left, timeout=0.2)
+        if deadline is None and is_stopping():
+            deadline = time.monotonic() + LAST_WORD_SECONDS
+
+
+def _hand_over(letter: Letter, outlet: Outlet) -> Exception | None:
+    """What went wrong, if anything did."""
+    if time.monotonic() - letter.clock > FRESH_SECONDS:
+        return Late("The worker stood still.")
+    try:
+        outlet.hand_over(letter.mail)
+    except (Refused, Away, Unsure) as error:
+        return error
+    except Exception as error:
+        log.exception("a mail could not be handed over")
+        return Unsure(f"Something went wrong inside the server: {type(error).__name__}")
+    failpoints.reach("handed-over")
+    return None
+
+
+def _begin_if_due(campaign: Campaign) -> None:
+    moment = now()
+    if campaign.status == "scheduled" and (campaign.scheduled_at is None or campaign.scheduled_at <= moment):
+        campaign.status = "sending"
+    if campaign.status == "sending" and campaign.started_at is None:
+        campaign.started_at = moment
+
+
+def finish(campaign: Campaign) -> None:
+    campaign.status, campaign.finished_at, campaign.fault = "done", now(), None
+
+
+def close(campaign_id: int, job_id: str | None) -> None:
+    """The job that sent the campaign has ended; this one, `job_id`, waited for it."""
+    campaign = recipients.lock(campaign_id)
+    job = session.scalars(select(Job).where(Job.batch_id == job_id)).one_or_none()
+    if campaign is None or job is None or campaign.job_id != job.id:
+        return  # deleted; or that job is tried again, or another one sends the campaign by now
+    if campaign.is_under_way and job.status == "canceled":
+        campaign.status, campaign.finished_at = "cancelled", now()
+        recipients.skip_pending(campaign, "the campaign was cancelled")
+    recipients.resolve(campaign)
+    if not campaign.is_under_way:
+        return
+    if not recipients.count(campaign)["pending"]:
+        finish(campaign)
+    elif job.status == "failed":
+        campaign.status, campaign.fault = "paused", str((job.error or {}).get("detail"))[:500]
