@@ -45,7 +45,7 @@ def lock(campaign_id: int) -> Campaign | None:
 def count(campaign: Campaign) -> Counter[str]:
     """By state."""
     query = select(Recipient.state, func.count()).where(Recipient.campaign_id == campaign.id)
-    return Counter(dict(session.execute(query.group_by(Recipient.state)).tuples().all()))
+    return Counter(dict(session.execute(query.group_by(Recipient.state)).all()))
 
 
 def resolve(campaign: Campaign) -> None:
@@ -68,7 +68,7 @@ def mark(campaign: Campaign, most: int, attached: Attached | None, counts: Count
     moment, event = now(), campaign.event
     letters: list[Letter] = []
     skipped: dict[str, list[int]] = {}
-    for recipient, guest, is_unsubscribed in session.execute(_next(campaign, moment, most)).tuples():
+    for recipient, guest, is_unsubscribed in session.execute(_next(campaign, moment, most)):
         if guest is None or event is None or is_unsubscribed:
             skipped.setdefault(UNSUBSCRIBED if is_unsubscribed else DELETED, []).append(recipient.id)
             continue

@@ -91,8 +91,12 @@ class Delivery:
         tasks = [self.pool.submit(_hand_over, letter, outlet) for letter, outlet in pairs]
         _wait_for(tasks)
         for (letter, outlet), task in zip(pairs, tasks, strict=True):
-            letter.outcome = task.result() if task.done() else Unsure("The worker had to stop before it was answered.")
-            if task.done() and type(letter.outcome) is not Away:
+            if not task.done():
+                letter.outcome = Unsure("The worker had to stop before the mail server answered.")
+                task.add_done_callback(lambda _, left=outlet: left.close())
+                continue
+            letter.outcome = task.result()
+            if type(letter.outcome) is not Away:
                 self.outlets.append(outlet)
         self.outlets += outlets[len(pairs) :]
         away = [letter.outcome for letter in self.letters if type(letter.outcome) is Away]
@@ -101,7 +105,8 @@ class Delivery:
         self.has_sent = self.has_sent or any(letter.outcome is None for letter in self.letters)
 
     def result(self) -> dict[str, int]:
-        return dict(self.counts or {})
+        """How many recipients there are in each state."""
+        return {state: number for state, number in (self.counts or {}).items() if number}
 
     def _step(self) -> bool:
         campaign = recipients.lock(self.campaign_id)
