@@ -38,7 +38,8 @@ LONGEST_SLEEP = 1.0  # seconds; whoever has to wait longer leaves the worker to 
 LAST_WORD_SECONDS = 3.0  # that the mail server has to answer when the worker must go, whose own grace is longer
 FRESH_SECONDS = LEASE_SECONDS / 2  # from the mark to the hand-over
 DATABASE_RETRIES = (0.5, 2.0, 5.0)  # seconds in between: the outcomes of a round are nowhere but in memory
-LARGEST_ATTACHED = 25 << 20  # bytes; mail servers take no more
+LARGEST_ATTACHED = 10 << 20  # bytes; many mail servers take no more
+ATTACHED_AT_ONCE = 32 << 20  # bytes of attachments in hand; each takes several times its size
 
 
 class Late(Away):
@@ -122,14 +123,19 @@ class Delivery:
         letters: list[Letter] = []
         skipped = 0
         if campaign.status == "sending" and until is None:
-            if campaign.attachment and self.attached is None and self.counts["pending"]:
+            if campaign.attachment and self.attached is None and recipients.count(campaign)["pending"]:
                 self._attach(campaign)
                 return True
-            letters, skipped = recipients.mark(campaign, len(self.outlets), self.attached, self.counts)
+            letters, skipped = recipients.mark(campaign, self._most(), self.attached, self.counts)
         if self.letters or letters or skipped:
             self._save(letters)
             return True
         return campaign.is_under_way and self._rest(campaign, until)
+
+    def _most(self) -> int:
+        """Messages of a round."""
+        size = len(self.attached.data) if self.attached else 0
+        return min(len(self.outlets), max(1, ATTACHED_AT_ONCE // max(1, size)))
 
     def _hindered_until(self, campaign: Campaign) -> datetime | None:
         """When to go on, if not now."""
@@ -214,11 +220,10 @@ def _hand_over(letter: Letter, outlet: Outlet) -> Exception | None:
 
 
 def _begin_if_due(campaign: Campaign) -> None:
-    moment = now()
-    if campaign.status == "scheduled" and (campaign.scheduled_at is None or campaign.scheduled_at <= moment):
+    if campaign.status == "scheduled" and (campaign.scheduled_at or now()) <= now():
         campaign.status = "sending"
-    if campaign.status == "sending" and campaign.started_at is None:
-        campaign.started_at = moment
+    if campaign.status == "sending":
+        campaign.started_at = campaign.started_at or now()
 
 
 def finish(campaign: Campaign) -> None:
@@ -228,9 +233,11 @@ def finish(campaign: Campaign) -> None:
 def close(campaign_id: int, job_id: str | None) -> None:
     """The job that sent the campaign has ended; this one, `job_id`, waited for it."""
     campaign = recipients.lock(campaign_id)
-    job = session.scalars(select(Job).where(Job.batch_id == job_id)).one_or_none()
-    if campaign is None or job is None or campaign.job_id != job.id:
-        return  # deleted; or that job is tried again, or another one sends the campaign by now
+    if campaign is None:
+        return
+    job = session.scalars(select(Job).where(Job.batch_id == job_id, Job.id == campaign.job_id)).one_or_none()
+    if job is None:
+        return  # that job is tried again, or another one sends the campaign by now
     if campaign.is_under_way and job.status == "canceled":
         campaign.status, campaign.finished_at = "cancelled", now()
         recipients.skip_pending(campaign, "the campaign was cancelled")

@@ -255,6 +255,35 @@ def test_server_that_stays_away_pauses_the_campaign_and_says_why(launch, work, o
     assert states_of(campaign_id) == ["pending"] * 2
 
 
+# Other mails
+
+
+def test_other_mail_that_is_refused_for_good_fails_its_job_at_once(client, alice, work, office):
+    office.script["RCPT"] = [NEVER_EVER]
+    client.post("/api/v1/password-reset", json={"email": alice.email})
+    work()
+    job = session.scalars(select(Job)).one()
+    assert (job.status, job.attempt) == ("failed", 1)
+    assert (job.error["title"], job.error["detail"]) == ("Mail refused", f"The mail server said: {NEVER_EVER}")
+
+
+@pytest.mark.parametrize(("step", "answer"), [("RCPT", LATER), ("MAIL", CLOSING), ("end", DROP)])
+def test_other_mail_that_is_refused_for_now_is_tried_again(client, alice, work, office, step, answer):
+    office.script[step] = [answer]
+    client.post("/api/v1/password-reset", json={"email": alice.email})
+    work()
+    job = session.scalars(select(Job)).one()
+    assert (job.status, job.charged) == ("retrying", 1)
+    session.execute(update(Job).values(run_at=now()))
+    session.commit()
+    work()
+    assert (job_status(), office.to()) == ("succeeded", [alice.email])
+
+
+def job_status() -> str:
+    return session.scalars(select(Job.status)).one()
+
+
 # What people do meanwhile
 
 
