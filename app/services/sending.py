@@ -2,13 +2,12 @@
 
 A round is one transaction, which writes down what became of the round before and marks whose turn is next; after its
 commit those messages are handed over. So a process that dies leaves one round, at most, of which nobody knows whether
-it was sent. Threads hand over; the main one alone touches the database. What the rows say is in `recipients.py`.
+it was sent. Threads hand over, in `outlets.py`; the main one alone touches the database, in `recipients.py`.
 """
 
 import logging
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -18,16 +17,15 @@ from sqlalchemy.exc import OperationalError
 from app.config import settings
 from app.db import session
 from app.errors import ContentLost, NotFound, PayloadTooLarge
-from app.helpers import mailer
-from app.helpers.mailer import Attached, Away, Outlet, Refused, Unsure
+from app.helpers.mailer import Attached, Away
 from app.helpers.storage import BlobMissing, storage
 from app.models import Campaign, File, Job
 from app.models.base import now
 from app.models.job import NEVER
 from app.queue import checkpoint, failpoints, is_stopping, postpone
 from app.queue.attempt import Canceled
-from app.queue.claims import LEASE_SECONDS
 from app.services import recipients
+from app.services.outlets import Outlets
 from app.services.recipients import Letter
 
 log = logging.getLogger(__name__)
@@ -35,15 +33,9 @@ log = logging.getLogger(__name__)
 SLICE_SECONDS = 30.0  # of sending; then others have the worker
 AWAY = timedelta(seconds=5)  # the mail server was there a moment ago: it may be restarting
 LONGEST_SLEEP = 1.0  # seconds; whoever has to wait longer leaves the worker to others
-LAST_WORD_SECONDS = 3.0  # that the mail server has to answer when the worker must go, whose own grace is longer
-FRESH_SECONDS = LEASE_SECONDS / 2  # from the mark to the hand-over
 DATABASE_RETRIES = (0.5, 2.0, 5.0)  # seconds in between: the outcomes of a round are nowhere but in memory
 LARGEST_ATTACHED = 10 << 20  # bytes; many mail servers take no more
 ATTACHED_AT_ONCE = 32 << 20  # bytes of attachments in hand; each takes several times its size
-
-
-class Late(Away):
-    """This process stood still with a marked message; others may have it by now. So it was not handed over."""
 
 
 class Delivery:
@@ -51,8 +43,7 @@ class Delivery:
 
     def __init__(self, campaign_id: int):
         self.campaign_id = campaign_id
-        self.outlets = [mailer.open_outlet() for _ in range(settings().smtp_connections)]  # those that nobody uses
-        self.pool = ThreadPoolExecutor(len(self.outlets), "outlet")
+        self.outlets = Outlets(settings().smtp_connections)
         self.ends_at = time.monotonic() + SLICE_SECONDS
         self.is_under_way = False  # rows that are `sending` are this attempt's own
         self.letters: list[Letter] = []  # of the round in hand
@@ -65,9 +56,7 @@ class Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for outlet in self.outlets:
-            outlet.close()
-        self.pool.shutdown(wait=False)
+        self.outlets.close()
 
     def goes_on(self) -> bool:
         """Writes down the round before and marks the next one. False at the end. Postpones the job if it has to wait;
@@ -83,27 +72,11 @@ class Delivery:
         return self._step()
 
     def hand_over(self) -> None:
-        """Each message of the round, by an outlet of its own; and notes what became of it."""
-        if not self.letters:
-            return
-        failpoints.reach("marked")
-        outlets, self.outlets = self.outlets, []  # nobody may close what a thread uses
-        pairs = list(zip(self.letters, outlets, strict=False))
-        tasks = [self.pool.submit(_hand_over, letter, outlet) for letter, outlet in pairs]
-        _wait_for(tasks)
-        for (letter, outlet), task in zip(pairs, tasks, strict=True):
-            if not task.done():
-                letter.outcome = Unsure("The worker had to stop before the mail server answered.")
-                task.add_done_callback(lambda _, left=outlet: left.close())
-                continue
-            letter.outcome = task.result()
-            if type(letter.outcome) is not Away:
-                self.outlets.append(outlet)
-        self.outlets += outlets[len(pairs) :]
-        away = [letter.outcome for letter in self.letters if type(letter.outcome) is Away]
-        if len(away) == len(self.letters):
-            self.away = away[0]  # else the server wants fewer connections than we have, and gets them
-        self.has_sent = self.has_sent or any(letter.outcome is None for letter in self.letters)
+        """The round in hand; each letter gets its outcome."""
+        if self.letters:
+            failpoints.reach("marked")
+            self.away = self.outlets.hand_over(self.letters)
+            self.has_sent = self.has_sent or any(letter.outcome is None for letter in self.letters)
 
     def result(self) -> dict[str, int]:
         """How many recipients there are in each state."""
@@ -192,31 +165,6 @@ class Delivery:
             self.attached = Attached(name, media_type, b"".join(storage().read(key)))
         except BlobMissing:
             raise ContentLost from None
-
-
-def _wait_for(tasks: list[Future[Exception | None]]) -> None:
-    """Until all are done – or, if this worker has to go, a little while."""
-    deadline = None
-    left = set(tasks)
-    while left and (deadline is None or time.monotonic() < deadline):
-        _, left = wait(left, timeout=0.2)
-        if deadline is None and is_stopping():
-            deadline = time.monotonic() + LAST_WORD_SECONDS
-
-
-def _hand_over(letter: Letter, outlet: Outlet) -> Exception | None:
-    """What went wrong, if anything did."""
-    if time.monotonic() - letter.clock > FRESH_SECONDS:
-        return Late("The worker stood still.")
-    try:
-        outlet.hand_over(letter.mail)
-    except (Refused, Away, Unsure) as error:
-        return error
-    except Exception as error:
-        log.exception("a mail could not be handed over")
-        return Unsure(f"Something went wrong inside the server: {type(error).__name__}")
-    failpoints.reach("handed-over")
-    return None
 
 
 def _begin_if_due(campaign: Campaign) -> None:

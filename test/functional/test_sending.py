@@ -20,7 +20,7 @@ from app.models import Campaign, Event, File, Guest, Job, Recipient, Unsubscript
 from app.models.base import now
 from app.models.job import NEVER
 from app.queue import attempt, claims, enqueue, hasten, ledger
-from app.services import jobs, sending
+from app.services import jobs, outlets, sending
 
 LATER, NEVER_EVER, CLOSING = "450 later", "550 no such user", "421 closing"
 FIRST = "RCPT guest0@example.com"
@@ -523,7 +523,7 @@ def test_worker_that_has_to_go_leaves_no_message_in_doubt(launch, work, office):
 
 
 def test_worker_that_has_to_go_does_not_wait_for_ever(launch, work, office, monkeypatch):
-    monkeypatch.setattr(sending, "LAST_WORD_SECONDS", 0.1)
+    monkeypatch.setattr(outlets, "LAST_WORD_SECONDS", 0.1)
     silence = threading.Event()
     campaign_id = launch(2)
     office.script["end"] = [silence]
@@ -557,7 +557,7 @@ def test_worker_that_lost_the_job_notes_nothing(launch, work, office, policy):
 
 
 def test_worker_that_stood_still_with_a_marked_message_does_not_hand_it_over(launch, work, office, monkeypatch):
-    monkeypatch.setattr(sending, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(outlets, "FRESH_SECONDS", -1.0)
     monkeypatch.setattr(sending, "SLICE_SECONDS", 0.2)
     campaign_id = launch(1)
     work()

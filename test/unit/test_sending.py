@@ -9,14 +9,16 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from app.helpers import mailer
 from app.helpers.mailer import Away, Mail, Refused, Unsure
 from app.models import Campaign
 from app.models.base import now
 from app.models.job import NEVER
 from app.queue.attempt import Canceled, Postponed
 from app.services import recipients, sending
+from app.services.outlets import FRESH_SECONDS, Late
 from app.services.recipients import DELAYS, Letter
-from app.services.sending import Delivery, Late
+from app.services.sending import Delivery
 
 MAIL = Mail("b@example.com", "x", "y", "k")
 SOON = timedelta(seconds=30)
@@ -31,7 +33,7 @@ def outlets(settings, monkeypatch) -> list[Mock]:
         made.append(Mock())
         return made[-1]
 
-    monkeypatch.setattr(sending.mailer, "open_outlet", open_outlet)
+    monkeypatch.setattr(mailer, "open_outlet", open_outlet)
     return made
 
 
@@ -84,7 +86,7 @@ def test_state_after_the_hand_over(outcome, policy, attempts, state):
     assert recipients.fate(letter(attempts, outcome), policy, now())["state"] == state
 
 
-@pytest.mark.parametrize(("attempts", "delay"), enumerate(DELAYS, 1))
+@pytest.mark.parametrize(("attempts", "delay"), list(enumerate(DELAYS, 1)))
 def test_refusal_for_now_waits_longer_each_time(attempts, delay):
     moment = now()
     values = recipients.fate(letter(attempts, FOR_NOW), "leave", moment)
@@ -170,7 +172,7 @@ def test_server_that_is_away_is_waited_for_if_it_was_there(rows, checkpoint, out
 
 
 def test_message_that_lay_too_long_is_not_handed_over(rows, checkpoint, outlets):
-    stale = letter(clock=time.monotonic() - sending.FRESH_SECONDS - 1)
+    stale = letter(clock=time.monotonic() - FRESH_SECONDS - 1)
     rows.mark.return_value = ([stale], 0)
     with Delivery(7) as delivery:
         delivery.goes_on()
