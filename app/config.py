@@ -117,6 +117,7 @@ class Settings:
     storage_url: str = setting(kinds.STORAGE_URL, _storage_url)  # or s3://bucket/prefix; unset: DATA_DIR/files
     redis_url: str = setting(kinds.REDIS_URL, _local_redis_url)  # the local Redis unless set
     smtp_url: str | None = setting(kinds.SMTP_URL)  # unset: mails become .eml files under DATA_DIR/mail
+    smtp_connections: int = setting(kinds.number(1, 32), 4)  # that a campaign is sent through at the same time
     mail_from: str = setting(kinds.TEXT, "Accepted <accepted@localhost>")  # the sender of every mail
     workers: int = setting(kinds.number(1, 64), 2)  # worker processes
     worker_memory_mb: int = setting(kinds.number(64, 1 << 20), 1024)  # MiB that a job's process may use

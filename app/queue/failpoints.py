@@ -21,6 +21,8 @@ POINTS = (
     "fired",  # a due time of the schedule is moved on, and its job made; nothing of it is committed
     "alerted",  # a final failure is reported, and that is not noted
     "given-back",  # a job goes back to its queue as its worker has to stop; that is not committed
+    "marked",  # recipients of a campaign are marked as being sent to; nothing was handed over
+    "handed-over",  # the mail server took a campaign's message; that is not noted
 )
 FOLDER = os.environ.get("ACCEPTED_FAILPOINTS", "")
 

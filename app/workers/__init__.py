@@ -4,6 +4,6 @@ take ids, not objects · arguments are JSON · safe to run twice · `checkpoint`
 never rename without `formerly=`.
 """
 
-from app.workers import examples, files, guest_lists, guests, idempotency, jobs, passwords, tasks
+from app.workers import campaigns, examples, files, guest_lists, guests, idempotency, jobs, passwords, tasks
 
-__all__ = ["examples", "files", "guest_lists", "guests", "idempotency", "jobs", "passwords", "tasks"]
+__all__ = ["campaigns", "examples", "files", "guest_lists", "guests", "idempotency", "jobs", "passwords", "tasks"]

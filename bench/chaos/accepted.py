@@ -30,7 +30,7 @@ from bench.chaos.system import Facts, Run, of_workers
 
 INSIDE = Path(__file__).parent / "inside"
 CRASHED = "job-crashed"
-ONLY_AT_STOPS = "given-back"  # the point that only a worker reaches which has to stop
+ELSEWHERE = ("given-back", "marked", "handed-over")  # points that only a worker reaches which has to stop, or sends
 RESTARTS = {"main": ("restart", "accepted:main")}  # how a deploy restarts a program, where it is not by its own name
 COLUMNS = (Job.id, Job.type, Job.status, Job.args, Job.attempt, Job.error)
 
@@ -57,7 +57,7 @@ class Accepted:
             "ACCEPTED_FAILPOINTS": self.folder.name,
             **({"DATABASE_URL": database_url} if database_url else {}),
         }
-        self.failpoints = Failpoints(Path(self.folder.name), tuple(one for one in points if one != ONLY_AT_STOPS))
+        self.failpoints = Failpoints(Path(self.folder.name), tuple(one for one in points if one not in ELSEWHERE))
         self.token = ""
         self.statuses: Counter[int] = Counter()  # of all answers
 

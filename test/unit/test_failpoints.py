@@ -21,7 +21,7 @@ def reach(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_point_is_in_the_code_once():
-    code = "".join(path.read_text() for path in (ROOT / "app" / "queue").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
     assert Counter(re.findall(r'failpoints\.reach\("([^"]+)"\)', code)) == Counter(failpoints.POINTS)
 
 
