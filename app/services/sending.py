@@ -26,7 +26,7 @@ from app.queue import checkpoint, failpoints, is_stopping, postpone
 from app.queue.attempt import Canceled
 from app.services import recipients
 from app.services.outlets import Outlets
-from app.services.recipients import Letter
+from app.services.recipients import Letter, Turn
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class Delivery:
         self.attached: Attached | None = None
         self.away: Away | None = None
         self.has_sent = False
+        self.after = 0  # the last recipient whose turn it was
 
     def __enter__(self) -> Self:
         return self
@@ -93,15 +94,17 @@ class Delivery:
         _begin_if_due(campaign)
         recipients.note(campaign, self.letters, self.counts)
         until = self._hindered_until(campaign)
-        letters: list[Letter] = []
-        skipped = 0
+        turn = Turn()
         if campaign.status == "sending" and until is None:
             if campaign.attachment and self.attached is None and recipients.count(campaign)["pending"]:
                 self._attach(campaign)
                 return True
-            letters, skipped = recipients.mark(campaign, self._most(), self.attached, self.counts)
-        if self.letters or letters or skipped:
-            self._save(letters)
+            turn = recipients.mark(campaign, self._most(), self.attached, self.counts, self.after)
+            if self.after and not turn.last_id:  # from the beginning again, where some may be due by now
+                turn = recipients.mark(campaign, self._most(), self.attached, self.counts, 0)
+            self.after = turn.last_id
+        if self.letters or turn.letters or turn.skipped:
+            self._save(turn.letters)
             return True
         return campaign.is_under_way and self._rest(campaign, until)
 

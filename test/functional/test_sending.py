@@ -169,6 +169,14 @@ def test_refusal_for_now_that_passes_ends_well(launch, work, office):
     assert [(row.state, row.error, row.not_before) for row in rows_of(campaign_id)] == [("sent", None, None)]
 
 
+def test_refused_message_that_is_due_again_is_sent_before_the_end(launch, work, office, monkeypatch):
+    monkeypatch.setattr(sending.recipients, "DELAYS", (timedelta(0),) * 4)
+    office.script[FIRST] = [LATER]
+    campaign_id = launch(3)
+    work()
+    assert (office.to(), job_of(campaign_id).attempt) == (emails(1, 2, 0), 1)
+
+
 def test_message_without_an_answer_is_left_unknown(launch, work, office):
     office.script["end guest0@example.com"] = [DROP]
     campaign_id = launch(2)
@@ -253,6 +261,23 @@ def test_server_that_stays_away_pauses_the_campaign_and_says_why(launch, work, o
     assert campaign.status == "paused"
     assert CLOSING in campaign.fault
     assert states_of(campaign_id) == ["pending"] * 2
+
+
+# What it costs
+
+
+def test_round_costs_as_many_queries_however_long_the_campaign_is(launch, work, queries):
+    launch(1)
+    work()  # opens the connections
+    costs = []
+    for guests in (5, 6, 40, 41):
+        launch(guests)
+        queries.clear()
+        work()
+        costs.append(len(queries))
+    # The campaign with its event, locked; guests and recipients of the round before; the next ones; their mark; the
+    # job's progress.
+    assert [costs[1] - costs[0], costs[3] - costs[2]] == [6, 6]
 
 
 # Other mails

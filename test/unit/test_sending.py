@@ -17,7 +17,7 @@ from app.models.job import NEVER
 from app.queue.attempt import Canceled, Postponed
 from app.services import recipients, sending
 from app.services.outlets import FRESH_SECONDS, Late
-from app.services.recipients import DELAYS, Letter
+from app.services.recipients import DELAYS, Letter, Turn
 from app.services.sending import Delivery
 
 MAIL = Mail("b@example.com", "x", "y", "k")
@@ -43,7 +43,7 @@ def rows(monkeypatch) -> Mock:
     mock = Mock(spec=recipients)
     mock.lock.return_value = campaign()
     mock.count.return_value = Counter(pending=2)
-    mock.mark.return_value = ([letter()], 0)
+    mock.mark.return_value = Turn([letter()], 0, 3)
     mock.first_retry.return_value = None
     monkeypatch.setattr(sending, "recipients", mock)
     return mock
@@ -122,7 +122,7 @@ def test_job_ends_where_nothing_is_to_be_sent(rows, checkpoint, found):
 
 
 def test_last_message_is_followed_by_the_end(rows, checkpoint):
-    rows.mark.return_value = ([], 0)
+    rows.mark.return_value = Turn()
     with Delivery(7) as delivery:
         assert not delivery.goes_on()
     assert rows.lock.return_value.status == "done"
@@ -130,7 +130,7 @@ def test_last_message_is_followed_by_the_end(rows, checkpoint):
 
 
 def test_job_waits_for_those_that_were_refused_for_now(rows, checkpoint):
-    rows.mark.return_value = ([], 0)
+    rows.mark.return_value = Turn()
     rows.first_retry.return_value = until = now() + SOON
     with Delivery(7) as delivery, pytest.raises(Postponed) as postponed:
         delivery.goes_on()
@@ -173,7 +173,7 @@ def test_server_that_is_away_is_waited_for_if_it_was_there(rows, checkpoint, out
 
 def test_message_that_lay_too_long_is_not_handed_over(rows, checkpoint, outlets):
     stale = letter(clock=time.monotonic() - FRESH_SECONDS - 1)
-    rows.mark.return_value = ([stale], 0)
+    rows.mark.return_value = Turn([stale], 0, 3)
     with Delivery(7) as delivery:
         delivery.goes_on()
         delivery.hand_over()
@@ -186,7 +186,7 @@ def test_canceled_job_puts_back_what_it_marked(rows, monkeypatch):
     monkeypatch.setattr(sending, "checkpoint", Mock(side_effect=Canceled))
     with Delivery(7) as delivery, pytest.raises(Canceled):
         delivery.goes_on()
-    rows.put_back.assert_called_once_with(rows.mark.return_value[0])
+    rows.put_back.assert_called_once_with(rows.mark.return_value.letters)
 
 
 def test_database_that_is_away_is_tried_again_and_in_the_end_given_up(rows, checkpoint, monkeypatch):
