@@ -4,7 +4,6 @@ import re
 import uuid
 from typing import Any
 
-import campaigns  # noqa: F401  # the jobs that stand in
 import pytest
 from invited import invited, way_out
 from itsdangerous import URLSafeTimedSerializer
