@@ -147,7 +147,7 @@ class Campaign(NumberedModel):
     def finish(self) -> None:
         """Nothing is left to be sent."""
         self.require("finish")
-        self.status, self.finished_at = "done", now()
+        self.status, self.fault, self.finished_at = "done", None, now()
 
     def halt(self, fault: str) -> None:
         """Paused, though nobody asked for it, and why."""

@@ -2,16 +2,14 @@
 launch, as a row each; whoever is added later is not among them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, insert, literal, select, update
 
 from app.db import session
 from app.models import Campaign, Guest, Recipient, Unsubscription
 from app.models.base import UtcDateTime, now
+from app.services.recipients import UNSUBSCRIBED
 
-UNSUBSCRIBED = "unsubscribed"
-CANCELLED = "the campaign was cancelled"
 MOST_TOLD = 100
 COLUMNS = {"status": Guest.status, "role": Guest.role}
 
@@ -60,22 +58,12 @@ def write_down(campaign: Campaign) -> None:
     session.execute(insert(Recipient).from_select(list(values), rows, include_defaults=False))
 
 
-def skip_pending(campaign: Campaign) -> None:
-    """Nobody else gets it."""
-    waiting = update(Recipient).where(Recipient.campaign_id == campaign.id, Recipient.state == "pending")
-    session.execute(_unseen(waiting.values(state="skipped", error=CANCELLED, not_before=None)))
-
-
 def renew(campaign: Campaign, states: list[str]) -> int:
     """Those in one of these states are to get it after all, as if nothing had been tried. How many there are."""
     given_up = update(Recipient).where(Recipient.campaign_id == campaign.id, Recipient.state.in_(states))
     anew = given_up.values(state="pending", attempts=0, error=None, not_before=None)
-    return int(session.execute(_unseen(anew)).rowcount)  # type: ignore[attr-defined]
-
-
-def _unseen(statement: Any) -> Any:
-    """No such row is in this session: there is nothing to bring up to date."""
-    return statement.execution_options(synchronize_session=False)
+    unseen = anew.execution_options(synchronize_session=False)  # no such row is in this session
+    return int(session.execute(unseen).rowcount)  # type: ignore[attr-defined]
 
 
 def _fits(campaign: Campaign) -> list[ColumnElement[bool]]:

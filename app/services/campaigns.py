@@ -13,7 +13,7 @@ from app.helpers import templates
 from app.models import Campaign, Event, File, Guest, Job, Recipient, User
 from app.models.campaign import UNDER_WAY
 from app.queue import enqueue, hasten
-from app.services import audiences, jobs, messages
+from app.services import audiences, jobs, messages, recipients
 
 LARGEST_ATTACHMENT = 10 << 20  # bytes: most mail servers refuse more, and each message carries them
 NOBODY = "nobody"  # has the links of previews: who tries them answers for no guest, and unsubscribes none
@@ -41,7 +41,7 @@ def check(campaign: Campaign) -> dict[str, Any]:
     campaign.require("launch")
     _refuse(_wants(campaign))
     reach = audiences.reach(campaign)
-    refused = [{"email": email, "reason": audiences.UNSUBSCRIBED} for email in audiences.unsubscribed(campaign)]
+    refused = [{"email": email, "reason": recipients.UNSUBSCRIBED} for email in audiences.unsubscribed(campaign)]
     return {"recipients": reach.recipients, "refused": refused, "refused_total": reach.unsubscribed}
 
 
@@ -73,7 +73,7 @@ def resume(campaign: Campaign) -> Job:
 def cancel(campaign: Campaign) -> Campaign:
     """At once, but for the messages that are being handed over to the mail server."""
     campaign.cancel()
-    audiences.skip_pending(campaign)
+    recipients.skip_pending(campaign)
     job = Job.find(campaign.job_id) if campaign.job_id else None
     if job is not None:
         with suppress(JobNotCancelable):  # it is done: nothing was left to send

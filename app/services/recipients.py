@@ -20,7 +20,7 @@ from app.models.base import now
 from app.services import messages
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (60, 300, 1800, 7200))  # after refusals for now
-DELETED, UNSUBSCRIBED = "the guest was deleted", "unsubscribed"
+DELETED, UNSUBSCRIBED, CANCELLED = "the guest was deleted", "unsubscribed", "the campaign was cancelled"
 DIED = "The process that sent it died before it could note whether the mail server took it."
 
 
@@ -54,8 +54,9 @@ def resolve(campaign: Campaign) -> None:
     _change(campaign, Recipient.state == "sending", state="pending" if again else "unknown", error=DIED)
 
 
-def skip_pending(campaign: Campaign, why: str) -> None:
-    _change(campaign, Recipient.state == "pending", state="skipped", error=why)
+def skip_pending(campaign: Campaign) -> None:
+    """Nobody else gets it."""
+    _change(campaign, Recipient.state == "pending", state="skipped", error=CANCELLED, not_before=None)
 
 
 def first_retry(campaign: Campaign) -> datetime | None:

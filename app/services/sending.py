@@ -132,7 +132,7 @@ class Delivery:
         """There is nothing to write down. True after a short sleep, False at the end."""
         until = until or recipients.first_retry(campaign)
         if until is None:
-            finish(campaign)
+            campaign.finish()
             return False
         if self.away is not None and not self.has_sent and campaign.status == "sending":
             raise self.away
@@ -177,10 +177,6 @@ def _begin_if_due(campaign: Campaign) -> None:
         campaign.started_at = campaign.started_at or now()
 
 
-def finish(campaign: Campaign) -> None:
-    campaign.status, campaign.finished_at, campaign.fault = "done", now(), None
-
-
 def close(campaign_id: int, job_id: str | None) -> None:
     """The job that sent the campaign has ended; this one, `job_id`, waited for it."""
     campaign = recipients.lock(campaign_id)
@@ -190,12 +186,12 @@ def close(campaign_id: int, job_id: str | None) -> None:
     if job is None:
         return  # that job is tried again, or another one sends the campaign by now
     if campaign.is_under_way and job.status == "canceled":
-        campaign.status, campaign.finished_at = "cancelled", now()
-        recipients.skip_pending(campaign, "the campaign was cancelled")
+        campaign.cancel()
+        recipients.skip_pending(campaign)
     recipients.resolve(campaign)
     if not campaign.is_under_way:
         return
     if not recipients.count(campaign)["pending"]:
-        finish(campaign)
+        campaign.finish()
     elif job.status == "failed":
-        campaign.status, campaign.fault = "paused", str((job.error or {}).get("detail"))[:500]
+        campaign.halt(str((job.error or {}).get("detail")))

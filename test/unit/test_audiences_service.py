@@ -61,13 +61,6 @@ def test_first_hundred_who_unsubscribed_are_told(session):
     assert sql_of(session.scalars, DIALECTS[0]).endswith("IS NOT NULL ORDER BY guests.id LIMIT 100")
 
 
-def test_only_pending_messages_are_skipped(session):
-    audiences.skip_pending(CAMPAIGN)
-    sql = sql_of_update(session)
-    assert "state='skipped', error='the campaign was cancelled', not_before=NULL" in sql
-    assert sql.endswith("WHERE recipients.campaign_id = 3 AND recipients.state = 'pending'")
-
-
 def test_renewed_messages_begin_anew_and_are_counted(session):
     session.execute.return_value = SimpleNamespace(rowcount=4)
     assert audiences.renew(CAMPAIGN, ["failed", "unknown"]) == 4

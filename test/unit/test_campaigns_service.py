@@ -25,7 +25,12 @@ def made(**fields) -> Campaign:
 def world(monkeypatch) -> SimpleNamespace:
     """Everything that the service asks or tells: `audiences`, the session, the queue, other services."""
     found = SimpleNamespace(
-        audiences=Mock(UNSUBSCRIBED="unsubscribed"), session=Mock(), enqueue=Mock(), hasten=Mock(), jobs=Mock()
+        audiences=Mock(),
+        recipients=Mock(UNSUBSCRIBED="unsubscribed"),
+        session=Mock(),
+        enqueue=Mock(),
+        hasten=Mock(),
+        jobs=Mock(),
     )
     found.audiences.is_empty.return_value = False
     found.enqueue.return_value = Job(id="close", target_type="campaign", target_id=3)
@@ -121,7 +126,7 @@ def test_pause_changes_the_state_and_nothing_else(world):
 def test_cancel_skips_the_rest_and_cancels_the_job(world, job):
     campaign = campaigns.cancel(made(status="sending", job_id="old"))
     assert campaign.status == "cancelled"
-    world.audiences.skip_pending.assert_called_once_with(campaign)
+    world.recipients.skip_pending.assert_called_once_with(campaign)
     world.jobs.cancel.assert_not_called()  # it was forgotten
     job.return_value = Job(id="old")
     world.jobs.cancel.side_effect = JobNotCancelable
