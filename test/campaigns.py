@@ -5,29 +5,12 @@ from typing import Any
 from people import Person
 from sqlalchemy import insert
 
-from app import workers  # noqa: F401  # those that are there come first
 from app.db import session
 from app.models import Event, Guest, Unsubscription, User
 from app.models.base import now
 from app.models.guest import new_link_key
-from app.queue import job, registry
 
 TEXT = {"subject": "News of {{ event.name }}", "body": "Dear {{ guest.name }}, come!"}
-
-
-def deliver(campaign_id: int) -> int:
-    """Stands in."""
-    return campaign_id
-
-
-def close(campaign_id: int) -> int:
-    """Stands in."""
-    return campaign_id
-
-
-for stand_in in (deliver, close):
-    if f"campaigns.{stand_in.__name__}" not in registry.names():
-        job(queue="low", at_once=1, per="campaign_id")(stand_in)
 
 
 def event_with(owner: Person, guests: int = 0, **fields: Any) -> int:

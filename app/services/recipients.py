@@ -18,9 +18,10 @@ from app.helpers.mailer import Attached, Away, Mail, Refused, Unsure
 from app.models import Campaign, Guest, Recipient, Unsubscription
 from app.models.base import now
 from app.services import messages
+from app.services.audiences import UNSUBSCRIBED
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (60, 300, 1800, 7200))  # after refusals for now
-DELETED, UNSUBSCRIBED = "the guest was deleted", "unsubscribed"
+DELETED = "the guest was deleted"
 DIED = "The process that sent it died before it could note whether the mail server took it."
 
 
@@ -52,10 +53,6 @@ def resolve(campaign: Campaign) -> None:
     """What a process was sending that is dead, or has lost the job: nobody knows whether it was sent."""
     again = campaign.if_unknown == "send_again" and campaign.is_under_way
     _change(campaign, Recipient.state == "sending", state="pending" if again else "unknown", error=DIED)
-
-
-def skip_pending(campaign: Campaign, why: str) -> None:
-    _change(campaign, Recipient.state == "pending", state="skipped", error=why)
 
 
 def first_retry(campaign: Campaign) -> datetime | None:

@@ -24,7 +24,8 @@ from app.models.base import now
 from app.models.job import NEVER
 from app.queue import checkpoint, failpoints, is_stopping, postpone
 from app.queue.attempt import Canceled
-from app.services import recipients
+from app.services import audiences, recipients
+from app.services.campaigns import LARGEST_ATTACHMENT
 from app.services.outlets import Outlets
 from app.services.recipients import Letter, Turn
 
@@ -34,7 +35,6 @@ SLICE_SECONDS = 30.0  # of sending; then others have the worker
 AWAY = timedelta(seconds=5)  # the mail server was there a moment ago: it may be restarting
 LONGEST_SLEEP = 1.0  # seconds; whoever has to wait longer leaves the worker to others
 DATABASE_RETRIES = (0.5, 2.0, 5.0)  # seconds in between: the outcomes of a round are nowhere but in memory
-LARGEST_ATTACHED = 10 << 20  # bytes; many mail servers take no more
 ATTACHED_AT_ONCE = 32 << 20  # bytes of attachments in hand; each takes several times its size
 
 
@@ -132,7 +132,7 @@ class Delivery:
         """There is nothing to write down. True after a short sleep, False at the end."""
         until = until or recipients.first_retry(campaign)
         if until is None:
-            finish(campaign)
+            campaign.finish()
             return False
         if self.away is not None and not self.has_sent and campaign.status == "sending":
             raise self.away
@@ -160,8 +160,8 @@ class Delivery:
         file = session.scalars(select(File).where(*wanted)).one_or_none()
         if file is None:
             raise NotFound("The attachment was deleted. Upload it again, or launch the campaign without it.")
-        if file.size > LARGEST_ATTACHED:
-            raise PayloadTooLarge(f"The attachment has more than {LARGEST_ATTACHED} bytes, which no mail can hold.")
+        if file.size > LARGEST_ATTACHMENT:
+            raise PayloadTooLarge(f"The attachment has more than {LARGEST_ATTACHMENT} bytes, which no mail can hold.")
         name, media_type, key = file.name, file.type, file.key
         self._save([])
         try:
@@ -177,10 +177,6 @@ def _begin_if_due(campaign: Campaign) -> None:
         campaign.started_at = campaign.started_at or now()
 
 
-def finish(campaign: Campaign) -> None:
-    campaign.status, campaign.finished_at, campaign.fault = "done", now(), None
-
-
 def close(campaign_id: int, job_id: str | None) -> None:
     """The job that sent the campaign has ended; this one, `job_id`, waited for it."""
     campaign = recipients.lock(campaign_id)
@@ -190,12 +186,12 @@ def close(campaign_id: int, job_id: str | None) -> None:
     if job is None:
         return  # that job is tried again, or another one sends the campaign by now
     if campaign.is_under_way and job.status == "canceled":
-        campaign.status, campaign.finished_at = "cancelled", now()
-        recipients.skip_pending(campaign, "the campaign was cancelled")
+        campaign.cancel()
+        audiences.skip_pending(campaign)
     recipients.resolve(campaign)
     if not campaign.is_under_way:
         return
     if not recipients.count(campaign)["pending"]:
-        finish(campaign)
+        campaign.finish()
     elif job.status == "failed":
-        campaign.status, campaign.fault = "paused", str((job.error or {}).get("detail"))[:500]
+        campaign.halt(str((job.error or {}).get("detail")))
