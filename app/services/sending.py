@@ -25,6 +25,7 @@ from app.models.job import NEVER
 from app.queue import checkpoint, failpoints, is_stopping, postpone
 from app.queue.attempt import Canceled
 from app.services import recipients
+from app.services.campaigns import LARGEST_ATTACHMENT
 from app.services.outlets import Outlets
 from app.services.recipients import Letter, Turn
 
@@ -34,7 +35,6 @@ SLICE_SECONDS = 30.0  # of sending; then others have the worker
 AWAY = timedelta(seconds=5)  # the mail server was there a moment ago: it may be restarting
 LONGEST_SLEEP = 1.0  # seconds; whoever has to wait longer leaves the worker to others
 DATABASE_RETRIES = (0.5, 2.0, 5.0)  # seconds in between: the outcomes of a round are nowhere but in memory
-LARGEST_ATTACHED = 10 << 20  # bytes; many mail servers take no more
 ATTACHED_AT_ONCE = 32 << 20  # bytes of attachments in hand; each takes several times its size
 
 
@@ -160,8 +160,8 @@ class Delivery:
         file = session.scalars(select(File).where(*wanted)).one_or_none()
         if file is None:
             raise NotFound("The attachment was deleted. Upload it again, or launch the campaign without it.")
-        if file.size > LARGEST_ATTACHED:
-            raise PayloadTooLarge(f"The attachment has more than {LARGEST_ATTACHED} bytes, which no mail can hold.")
+        if file.size > LARGEST_ATTACHMENT:
+            raise PayloadTooLarge(f"The attachment has more than {LARGEST_ATTACHMENT} bytes, which no mail can hold.")
         name, media_type, key = file.name, file.type, file.key
         self._save([])
         try:

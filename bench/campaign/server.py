@@ -9,7 +9,7 @@ from urllib.parse import quote
 import psutil
 import redis
 from copies import Copy
-from launches import BODY, ask_to_send
+from launches import BODY
 from sqlalchemy import func, insert, select
 
 from app import config
@@ -25,7 +25,6 @@ from bench.chaos.system import of_workers
 
 POINTS = ("marked", "handed-over")
 INSIDE = Path(__file__).parent / "inside"
-BATCH = 1000
 
 
 class Server:
@@ -61,7 +60,7 @@ class Server:
         self.engine, self.doorbell = boot(config.load(self.copy.environment()))
         status, made = self.copy.ask("POST", "/api/v1/user", {"email": "a@example.com", "password": "correct horse"})
         assert status == 201, (status, made)
-        self.user_id = made["id"]
+        self.user_id, self.token = made["id"], made["token"]
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -74,22 +73,15 @@ class Server:
 
     def launch(self, guests: int, if_unknown: str) -> int:
         """A campaign to so many guests; its id."""
-        event = Event.create(user_id=self.user_id, name="Ball")
-        texts = {"name": "News", "subject": "To {{ event.name }}", "body": BODY}
-        campaign = Campaign.create(
-            user_id=self.user_id, event_id=event.id, status="sending", if_unknown=if_unknown, **texts
-        )
-        for begin in range(0, guests, BATCH):
-            emails = [f"guest{number}@example.com" for number in range(begin, min(begin + BATCH, guests))]
-            rows = [_guest(event.id, email) for email in emails]
-            ids = session.scalars(insert(Guest).returning(Guest.id, sort_by_parameter_order=True), rows)
-            made = [{"campaign_id": campaign.id, "guest_id": id_} for id_ in ids]
-            common = [{"email": email, "email_key": email, "state": "pending", "attempts": 0} for email in emails]
-            session.execute(insert(Recipient), [one | other for one, other in zip(made, common, strict=True)])
-        ask_to_send(campaign)
-        campaign_id = campaign.id
+        event_id = Event.create(user_id=self.user_id, name="Ball").id
+        session.execute(insert(Guest), [_guest(event_id, f"guest{number}@example.com") for number in range(guests)])
         session.commit()
-        return campaign_id
+        body = {"name": "News", "subject": "To {{ event.name }}", "body": BODY, "event_id": event_id}
+        status, made = self.copy.ask("POST", "/api/v1/campaigns", body | {"if_unknown": if_unknown}, self.token)
+        assert status == 201, (status, made)
+        status, job = self.copy.ask("POST", f"/api/v1/campaigns/{made['id']}/launch", {}, self.token)
+        assert status == 202, (status, job)
+        return int(made["id"])
 
     def look(self, campaign_id: int) -> tuple[str, Counter[str]]:
         """The campaign's status, and its recipients by state."""

@@ -475,7 +475,7 @@ def test_attachment_that_is_gone_pauses_the_campaign_which_can_go_on_later(
     elif lost == "bytes":
         storage().delete(file.key)
     else:
-        monkeypatch.setattr(sending, "LARGEST_ATTACHED", 3)
+        monkeypatch.setattr(sending, "LARGEST_ATTACHMENT", 3)
     session.commit()
     work()
     campaign, job = campaign_of(campaign_id), job_of(campaign_id)
