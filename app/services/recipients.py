@@ -20,7 +20,8 @@ from app.models.base import now
 from app.services import messages
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (60, 300, 1800, 7200))  # after refusals for now
-DELETED, UNSUBSCRIBED, CANCELLED = "the guest was deleted", "unsubscribed", "the campaign was cancelled"
+UNSUBSCRIBED, CANCELLED = "unsubscribed", "the campaign was cancelled"
+DELETED, MOVED = "the guest was deleted", "the guest has another address by now"
 DIED = "The process that sent it died before it could note whether the mail server took it."
 
 
@@ -81,8 +82,9 @@ def mark(campaign: Campaign, most: int, attached: Attached | None, counts: Count
     skipped: dict[str, list[int]] = {}
     found = session.execute(_next(campaign, moment, most).where(Recipient.id > after)).all()
     for recipient, guest, is_unsubscribed in found:
-        if guest is None or event is None or is_unsubscribed:
-            skipped.setdefault(UNSUBSCRIBED if is_unsubscribed else DELETED, []).append(recipient.id)
+        why = _why_not(recipient, guest, is_unsubscribed)
+        if why or event is None:
+            skipped.setdefault(why or DELETED, []).append(recipient.id)
             continue
         mail = messages.message(campaign, event, guest, recipient, attached)
         letters.append(Letter(recipient.id, guest.id, recipient.attempts + 1, mail, moment))
@@ -96,6 +98,15 @@ def mark(campaign: Campaign, most: int, attached: Attached | None, counts: Count
             campaign.next_message_at = moment + len(letters) * timedelta(minutes=1) / campaign.messages_per_minute
     counts.update({"pending": -len(letters) - number, "sending": len(letters), "skipped": number})
     return Turn(letters, number, found[-1][0].id if found else 0)
+
+
+def _why_not(recipient: Recipient, guest: Guest | None, is_unsubscribed: bool) -> str | None:
+    """What has come up since the launch that keeps the message from being sent."""
+    if is_unsubscribed:
+        return UNSUBSCRIBED
+    if guest is None:
+        return DELETED
+    return None if guest.email_key == recipient.email_key else MOVED  # the old address must not get the new link
 
 
 def _pending(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:

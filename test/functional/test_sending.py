@@ -408,6 +408,21 @@ def test_who_unsubscribed_meanwhile_gets_nothing_more(launch, work, office, alic
     assert job_of(campaign_id).progress_completed == 4
 
 
+def test_address_that_a_guest_had_at_the_launch_does_not_get_the_link_of_another(launch, work, office):
+    campaign_id = launch(2)
+
+    def move() -> None:
+        guest = session.scalars(select(Guest).filter_by(email="guest1@example.com")).one()
+        guest.update(email="moved@example.com", email_key="moved@example.com", link_key="another")
+
+    office.script["end"] = [do(move)]
+    work()
+    assert [(row.state, row.error) for row in rows_of(campaign_id)] == [
+        ("sent", None),
+        ("skipped", "the guest has another address by now"),
+    ]
+
+
 def test_guest_who_was_deleted_meanwhile_gets_nothing(launch, work, office):
     campaign_id = launch(2)
     office.script["end"] = [
