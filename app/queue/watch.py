@@ -113,14 +113,12 @@ class Watch:
         if self.stop_at is not None and moment > self.stop_at:
             self._kill()
             return
-        is_time = moment > self.stand_in_at
         try:
-            if is_time:
-                self.stand_in_at = moment + STAND_IN_SECONDS
-                stalled.free_lock()  # first: everything else may wait for that lock
             if self.held is not None:
                 self._check(self.held, moment)
-            if is_time:
+            if moment > self.stand_in_at:
+                self.stand_in_at = moment + STAND_IN_SECONDS
+                stalled.free_lock()
                 relay.stand_in()
         except DBAPIError as error:
             log.warning("the database is away: %s", error)
@@ -142,6 +140,7 @@ class Watch:
             self._end_attempt(held, TimeoutError("the job was stuck"))
         elif moment > self.beat_at + HEARTBEAT_SECONDS:
             self.beat_at = moment
+            stalled.free_lock()  # else the heartbeat would wait for it, too
             canceling_seconds = claims.extend(held.id, held.attempt)
             session.commit()
             if canceling_seconds is not None and canceling_seconds > CANCEL_SECONDS:
