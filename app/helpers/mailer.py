@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, default
 from email.utils import format_datetime, parseaddr
 from typing import Protocol, Self
 
@@ -16,6 +16,7 @@ from app.config import settings
 from app.errors import AppError, Unavailable
 from app.models.base import now
 
+UNBROKEN = default.clone(max_line_length=998)  # the body's lines, as long as RFC 5322 allows: a link stays a link
 LONGEST_REASON = 400  # characters of what a mail server said
 
 
@@ -103,15 +104,13 @@ def sender_address() -> str:
 
 def compose(mail: Mail) -> EmailMessage:
     """As it goes out."""
-    message = EmailMessage()
+    message = EmailMessage(policy=UNBROKEN)
     message["From"] = settings().mail_from
     local, _, domain = mail.to.rpartition("@")
     message["To"] = Address(mail.name, local, domain)
     message["Subject"] = " ".join(mail.subject.split())[:200]
     message["Date"] = format_datetime(now())
     message["Message-ID"] = f"<{mail.key}@{sender_address().rpartition('@')[2] or 'localhost'}>"
-    for name, value in mail.headers:
-        message[name] = value
     message.set_content(mail.text)
     if mail.attached is not None:
         kind, _, subtype = mail.attached.type.partition("/")
@@ -123,6 +122,8 @@ def write(mail: Mail, *, utf8: bool, is_8bit: bool = True) -> bytes:
     """The bytes that go out; Refused, for good, if there is something in it that no mail can hold. `utf8` headers are
     for who knows them (RFC 6532)."""
     try:
-        return compose(mail).as_bytes(policy=SMTP.clone(utf8=utf8, cte_type="8bit" if is_8bit else "7bit"))
+        # As they are: the library would write a long address as encoded words, and mail programs look for a link.
+        extra = "".join(f"{name}: {value}\r\n" for name, value in mail.headers).encode("ascii")
+        return extra + compose(mail).as_bytes(policy=SMTP.clone(utf8=utf8, cte_type="8bit" if is_8bit else "7bit"))
     except (ValueError, LookupError, MessageError) as error:
         raise Refused(f"No mail can be made of it: {error}", is_final=True) from error

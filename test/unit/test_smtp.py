@@ -1,6 +1,8 @@
 """What an SMTP server's answer, or its silence, means at each step; without a server."""
 
 import smtplib
+from email import message_from_bytes
+from email.policy import default
 from unittest.mock import Mock, create_autospec
 
 import pytest
@@ -122,3 +124,28 @@ def test_named_sender_and_message_id(settings):
     message = mailer.compose(Mail("b@example.com", "two\nlines", "x", "k-1", name="Bob, the"))
     assert (message["From"], message["To"]) == ("Accepted <accepted@localhost>", '"Bob, the" <b@example.com>')
     assert (message["Subject"], message["Message-ID"]) == ("two lines", "<k-1@localhost>")
+
+
+LINK = f"http://127.0.0.1:5000/unsubscribe/acu_{'x' * 120}.{'y' * 27}"
+
+
+def test_link_in_a_header_is_never_broken_or_encoded(settings):
+    """Mail programs look for it as it is (RFC 8058)."""
+    mail = Mail("b@example.com", "s", "x", "k-1", headers=(("List-Unsubscribe", f"<{LINK}>"),))
+    assert f"List-Unsubscribe: <{LINK}>\r\n".encode() in mailer.write(mail, utf8=False)
+
+
+@pytest.mark.parametrize("word", ["party", "夏祭り"])
+@pytest.mark.parametrize("is_8bit", [True, False])
+def test_body_is_what_was_written(settings, word, is_8bit):
+    text = f"{word}:\n\n    {LINK}\n"
+    data = mailer.write(Mail("b@example.com", word, text, "k-1"), utf8=False, is_8bit=is_8bit)
+    assert message_from_bytes(data, policy=default).get_content().replace("\r\n", "\n") == text
+    assert is_8bit or data.isascii()
+    assert not (is_8bit or word.isascii()) or LINK.encode() in data  # to be clicked, or copied out of a file
+
+
+def test_headers_are_folded_as_usual(settings):
+    mail = Mail("b@example.com", "夏祭り" * 60, "x", "k-1", name="Bob " * 40)
+    head = mailer.write(mail, utf8=False).partition(b"\r\n\r\n")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 78
