@@ -148,9 +148,13 @@ def _refuse(wants: list[tuple[str, str]]) -> None:
 
 
 def _go_on(campaign: Campaign) -> Job:
-    """The job that is there, woken up if it waits; or a new one, if it is done, or about to be."""
+    """The job that is there, woken up if it waits; or a new one, if it is done, or about to be, or was tried again by
+    hand: then it has left its batch, and nobody would close the campaign after it."""
     job = Job.find(campaign.job_id) if campaign.job_id else None
     if job is None or job.is_done or job.status == "canceling":
+        return _ask_to_send(campaign)
+    if job.batch_id is None:
+        jobs.cancel(job)
         return _ask_to_send(campaign)
     hasten(job.id)
     return job

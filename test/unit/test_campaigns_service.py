@@ -104,7 +104,7 @@ def test_only_a_draft_is_launched(world, act):
 
 @pytest.mark.parametrize("status", ["scheduled", "queued", "running", "retrying"])
 def test_resume_goes_on_with_the_job_that_is_there(world, job, status):
-    job.return_value = Job(id="old", status=status)
+    job.return_value = Job(id="old", status=status, batch_id="close")
     assert campaigns.resume(made(status="paused", job_id="old")) is job.return_value
     world.hasten.assert_called_once_with("old")
     world.enqueue.assert_not_called()
@@ -116,6 +116,12 @@ def test_resume_asks_for_a_job_where_none_will_go_on(world, job, status):
     campaign = made(status="paused", job_id="old")
     assert campaigns.resume(campaign).id == campaign.job_id == "deliver"
     world.hasten.assert_not_called()
+
+
+def test_job_that_was_tried_again_is_replaced_since_nothing_waits_for_its_end(world, job):
+    job.return_value = old = Job(id="old", status="scheduled", batch_id=None)
+    assert campaigns.resume(made(status="paused", job_id="old")).id == "deliver"
+    world.jobs.cancel.assert_called_once_with(old)
 
 
 def test_pause_changes_the_state_and_nothing_else(world):
