@@ -27,7 +27,7 @@ from bench.campaign.server import Server
 from bench.chaos.injector import Hit, deaths
 
 QUICK = {"guests": 400, "kills": 12, "policies": ["leave"], "rates": [4], "rate_guests": 400}
-STALL_SECONDS = 120  # a campaign that got no further for so long is stuck
+STALL_SECONDS = 400  # a campaign that got no further for so long is stuck; a message may wait for five minutes
 OVER = ("done", "paused", "cancelled")
 
 
