@@ -5,13 +5,14 @@ from app.helpers.validation import Schema
 from app.models.file import LONGEST_NAME
 from app.schemas.common import ID, MOMENT, MOMENT_OR_NULL, answer
 
+# `(?!\n)`: to Python, $ is also before a last line break.
 NAME = {
     "type": "string",
     "minLength": 1,
     "maxLength": LONGEST_NAME,
-    "pattern": r"^[^/\\\x00-\x1f\x7f]*[^/\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]*$",
+    "pattern": r"^[^/\\\x00-\x1f\x7f]*[^/\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]*$(?!\n)",
 }
-TYPE = {"type": "string", "maxLength": 127, "pattern": f"^{FORM.pattern}$"}
+TYPE = {"type": "string", "maxLength": 127, "pattern": rf"^{FORM.pattern}$(?!\n)"}
 FIELDS = {"name": NAME, "type": TYPE}
 EXAMPLE = {"name": "guests.csv", "type": "text/csv"}
 

@@ -102,6 +102,8 @@ def test_name_and_type_are_changed_and_nothing_else(alice):
         {"name": "a\\b"},
         {"name": "a\x00b"},
         {"name": "a\nb"},
+        {"name": "a\n"},
+        {"type": "text/csv\n"},
         {"name": "x" * 256},
         {"name": None},
         {"type": "text"},
