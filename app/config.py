@@ -134,9 +134,7 @@ class Settings:
     max_body_bytes: int = setting(kinds.number(1024, 1 << 30), 1 << 20)  # of a request that is no upload
     max_upload_bytes: int = setting(kinds.number(1, 1 << 40), 5 << 30)  # of one file
     upload_quota_bytes: int = setting(kinds.number(1, 1 << 50), 20 << 30)  # of an account's files together
-    x_accel_prefix: str | None = setting(
-        kinds.URL_PATH
-    )  # nginx's internal location of STORAGE_URL: then nginx sends files
+    x_accel_prefix: str | None = setting(kinds.URL_PATH)  # where nginx has STORAGE_URL's folder: then it sends files
     rate_limit: str | None = setting(RATE, _rate("6000/minute", "1000/minute"))  # per account; off: no limits
     rate_limit_address: str | None = setting(RATE, _rate("600/minute", "20/minute"))  # sign-in and the like
     rate_limit_sign_in: str | None = setting(RATE, _rate("120/minute", "30/minute"))  # per e-mail address

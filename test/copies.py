@@ -80,11 +80,13 @@ class Copy:
             connection.close()
 
     def ask(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
-        """The status and JSON of one request; status 0 if nobody answers."""
+        """The status and JSON of one request; status 0 if nobody answers. A body of bytes is a file."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
-        headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
+        is_file = isinstance(body, bytes)
+        headers = {"Content-Type": "text/csv" if is_file else "application/json"}
+        headers |= {"Authorization": token} if token else {}
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            connection.request(method, path, body if is_file or body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read() or b"null")
         except (OSError, http.client.HTTPException):

@@ -75,9 +75,8 @@ class Campaign(NumberedModel):
     active: Mapped[bool] = mapped_column(default=True)  # one that is not can't be launched
     subject: Mapped[str] = mapped_column(String(500), default="")  # templates, see helpers/templates.py
     body: Mapped[str] = mapped_column(Text, default="")
-    audience: Mapped[dict[str, list[str]]] = mapped_column(
-        JSON, default=dict
-    )  # {"status": […], "role": […]}: {} is all
+    # {"status": […], "role": […]}, of guests; what is left out does not matter.
+    audience: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
     attachment: Mapped[str | None] = mapped_column(String(64))  # the sha256 of a file of the account
     messages_per_minute: Mapped[int | None]  # None: as many as the mail server takes
     if_unknown: Mapped[str] = mapped_column(String(16), default="leave")

@@ -45,8 +45,7 @@ def lock(campaign_id: int) -> Campaign | None:
 
 def count(campaign: Campaign) -> Counter[str]:
     """By state."""
-    query = select(Recipient.state, func.count()).where(Recipient.campaign_id == campaign.id)
-    return Counter(dict(session.execute(query.group_by(Recipient.state)).all()))
+    return Counter(Recipient.counts_of(campaign.id))
 
 
 def resolve(campaign: Campaign) -> None:

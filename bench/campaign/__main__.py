@@ -7,23 +7,20 @@ Starts servers of its own on free ports, under /tmp, and removes them again. The
 """
 
 import argparse
-import contextlib
 import secrets
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 sys.path.append(sys.path[0] + "/test")  # the tests' own servers import one another by short names
 
-from servers import PostgresServer
-
 from bench.campaign import fire, oracle
 from bench.campaign.oracle import Findings
 from bench.campaign.server import Server
+from bench.chaos.__main__ import database
 from bench.chaos.injector import Hit, deaths
 
 QUICK = {"guests": 400, "kills": 12, "policies": ["leave"], "rates": [4], "rate_guests": 400}
@@ -68,16 +65,6 @@ def parse() -> argparse.Namespace:
         options.__dict__.update(QUICK)
     options.seed = options.seed or secrets.token_hex(4)
     return options
-
-
-@contextlib.contextmanager
-def database(kind: str) -> Iterator[str]:
-    """The URL of a throw-away database; empty: the server makes its own SQLite file."""
-    if kind == "sqlite":
-        yield ""
-        return
-    with PostgresServer() as server:
-        yield server.create_database()
 
 
 def under_fire(options: argparse.Namespace, policy: str, url: str) -> Findings:

@@ -51,11 +51,6 @@ class Postbox:
     def number(self) -> int:
         return sum(1 for _ in self._lines())
 
-    def seconds(self) -> float:
-        """From the first mail to the last."""
-        moments = [float(moment) for moment, _, _ in self._lines()]
-        return moments[-1] - moments[0]
-
     def _lines(self) -> list[list[str]]:
         return [line.split() for line in self.file.read_text().splitlines()]
 
