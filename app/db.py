@@ -3,6 +3,7 @@
 Controllers, services and models never commit: `settle()` does, at the end of each request, and `queue/` does for jobs.
 """
 
+import importlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import scoped_session, sessionmaker
@@ -78,7 +78,7 @@ def reading() -> Iterator[None]:
 
 def insert_unless_there(model: Any, **on_conflict: Any) -> Any:
     """`INSERT INTO model … ON CONFLICT DO NOTHING`, in the dialect of the database; add `.values(…)`."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    dialect = importlib.import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}")
     return dialect.insert(model).on_conflict_do_nothing(**on_conflict)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from buckets import S3Server
@@ -57,7 +58,37 @@ def aws(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[str], str]:
+def engines() -> Iterator[set[str]]:
+    """The URLs of which there is one engine in this process: a new one for each test would compile every statement anew
+    and connect again, a third of the test's time."""
+    shared: set[str] = set()
+    made: dict[tuple[Any, ...], Engine] = {}
+    connect = db.connect
+
+    def connect_once(url: str, **options: Any) -> Engine:
+        key = (url, *sorted(options.items()))
+        if key not in made:
+            engine = connect(url, **options)
+            if url not in shared:
+                return engine
+            if engine.dialect.name == "sqlite":  # as PostgreSQL here: no power cut is awaited
+                event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous=OFF"))
+            made[key] = engine
+        db.session.remove()
+        db.session.configure(bind=made[key])
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "connect", connect_once)
+        yield shared
+    for engine in made.values():
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, engines: set[str]
+) -> Callable[[str], str]:
     """The URL of a migrated database of this kind: one for each kind and test process."""
     made: dict[str, str] = {}
 
@@ -67,9 +98,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
                 url = f"sqlite:///{tmp_path_factory.mktemp('db')}/test.db"
             else:
                 url = request.getfixturevalue("postgres_server").create_database()
-            engine = db.connect(env.DATABASE_URL.parse(url))
-            migrate.upgrade(engine)
-            engine.dispose()
+            parsed = env.DATABASE_URL.parse(url)
+            engines.add(parsed)
+            migrate.upgrade(db.connect(parsed))
             made[kind] = url
         return made[kind]
 
@@ -112,7 +143,7 @@ def apps() -> dict[config.Settings, Flask]:
 @pytest.fixture
 def app(settings: config.Settings, redis: Redis, apps: dict[config.Settings, Flask]) -> Iterator[Flask]:
     """An application of its own for each test, but for the routes: compiling them takes half of a test's time."""
-    kind = replace(settings, data_dir=Path(), log_dir=Path(), storage_url="")
+    kind = replace(settings, data_dir=Path(), log_dir=Path(), storage_url="", smtp_url="")
     if kind in apps:
         app = apps[kind]
         app.extensions["accepted.engine"], _ = boot(settings, pool_size=20)
@@ -123,13 +154,17 @@ def app(settings: config.Settings, redis: Redis, apps: dict[config.Settings, Fla
     engine: Engine = app.extensions["accepted.engine"]
     yield app
     db.session.remove()
-    with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
+    empty(engine)
     wait_for(lambda: engine.pool.checkedout() == 0, engine.pool.status)  # the thread that looks for all who wait
-    engine.dispose()
     doorbell.connection().close()
     monitoring.flush()
+
+
+def empty(engine: Engine) -> None:
+    deletes = [f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables)]
+    with engine.begin() as connection:
+        for statement in deletes if engine.dialect.name == "sqlite" else ["; ".join(deletes)]:
+            connection.exec_driver_sql(statement)
 
 
 @pytest.fixture

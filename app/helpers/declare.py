@@ -13,8 +13,9 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 from app.errors import AppError
+from app.helpers.bodies import read_body, read_form
 from app.helpers.pages import Filters, page
-from app.helpers.validation import Schema, read_body, read_form
+from app.helpers.validation import Schema
 from app.models import Model
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -1,4 +1,5 @@
-"""Is the body well formed: JSON Schemas (2020-12), compiled once, with all errors at once in words for people."""
+"""Is a value well formed: JSON Schemas (2020-12), compiled once, with all errors at once in words for people. Where the
+value comes from – a request's body in `bodies.py`, a row of a table – does not matter here."""
 
 import re
 from datetime import UTC, datetime
@@ -6,12 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 from email_validator import EmailNotValidError, validate_email
-from flask import json, request
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
-from app.config import settings
-from app.errors import MalformedJson, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from app.errors import ValidationFailed
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 DEEPEST = 50  # levels of nesting
@@ -47,8 +46,7 @@ class Schema:
     """A JSON Schema, ready to use. `schema` is the dict, which the documentation shows as it is."""
 
     def __init__(self, schema: dict[str, Any], *, status: int = ValidationFailed.status):
-        """`title` in the dict is its name in the documentation."""
-        Draft202012Validator.check_schema(schema)
+        """`title` in the dict is its name in the documentation. That it is a schema, the tests check."""
         self.schema = schema
         self.status = status  # of the refusal; sign-up answers 400
         self._validator = Draft202012Validator(schema, format_checker=formats)
@@ -65,37 +63,6 @@ class Schema:
             refusal.status = self.status
             raise refusal
         return value
-
-
-def read_body(schema: Schema, *, needed: bool = True) -> Any:
-    """The request's JSON body, if it fits. Unless it is needed, nothing at all is an empty object."""
-    if not needed and not request.content_length and not request.get_data():
-        return schema.check({})
-    if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
-        raise UnsupportedMediaType
-    limit = settings().max_body_bytes
-    if (request.content_length or 0) > limit:
-        raise PayloadTooLarge(max_bytes=limit)
-    try:
-        body = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant, parse_float=_parse_float)
-    except (ValueError, RecursionError):
-        raise MalformedJson from None
-    return schema.check(body)
-
-
-def read_form(schema: Schema) -> Any:
-    """The fields of the request's form, or its JSON body, if they fit."""
-    return read_body(schema) if request.is_json else schema.check(request.form.to_dict())
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _parse_float(text: str) -> int | float:
-    """In JSON 1.0 and 1 are one number; the database, and the fingerprint of a request, want to see one."""
-    number = float(text)
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def pointer(path: Any) -> str:

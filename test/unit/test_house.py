@@ -23,6 +23,7 @@ LAYERS = [
 TOP = {"__init__", "factory", "boot", "wsgi", "commands"}  # these put the rest together
 FLASK_HELPERS = {
     "auth",
+    "bodies",
     "cors",
     "downloads",
     "html",
@@ -35,7 +36,6 @@ FLASK_HELPERS = {
     "problems",
     "responses",
     "uploads",
-    "validation",
     "waiting",
     "web_monitoring",
 }
