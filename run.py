@@ -71,6 +71,7 @@ def enter_environment(name: str) -> None:
         except environment.SetupError as error:
             sys.exit(f"accepted: {error}")
     if not inside:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles all of the server at each start
         sys.stdout.flush()
         os.execv(environment.PYTHON, [environment.PYTHON, __file__, *sys.argv[1:]])  # noqa: S606  # no shell wanted
 

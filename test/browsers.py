@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 AXE = Path(__file__).with_name("axe-core") / "axe.min.js"
+POLL_SECONDS = 0.02  # for the wish to stop
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -39,7 +40,7 @@ def browsing() -> Iterator[Browser]:
 def serving(app: Flask) -> Iterator[str]:
     """The application on a free port of this machine; its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

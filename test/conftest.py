@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from buckets import S3Server
-from copies import wait_for
+from copies import Copy, wait_for
 from flask import Flask
 from people import Person
 from redis import Redis
 from rq.serializers import JSONSerializer
 from servers import PostgresServer, RedisServer
 from sqlalchemy import Engine, event
+from workload import Workload, place_of
 
 from app import config, create_app, db, env, migrate
 from app.boot import boot
@@ -26,9 +27,13 @@ from app.queue.worker import LedgerWorker
 SECRET = "a secret for tests only, long enough"
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Workload:
+    config.option.loadscopereorder = False  # the order is ours
+    return Workload(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The groups first: they take long and can't be shared out, so that one begun last would be waited for alone."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +52,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 def s3_server() -> Iterator[S3Server]:
     with S3Server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Copy]:
+    """The whole server, with all its processes. Whoever kills some of them waits until they are back."""
+    with Copy(RATE_LIMIT="off") as copy:
+        yield copy
 
 
 @pytest.fixture

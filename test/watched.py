@@ -13,8 +13,7 @@ from app import config
 from app.boot import boot
 from app.commands.lifeline import die_with_parent
 from app.db import session
-from app.queue import checkpoint, job, watch
-from app.queue.worker import work
+from app.queue import checkpoint, job, watch, worker
 
 MEMORY_BYTES = 400 << 20
 
@@ -62,9 +61,10 @@ def go_on(checkpoints: bool) -> None:
 def main() -> int:
     die_with_parent()
     watch.HEARTBEAT_SECONDS, watch.OVERTIME_SECONDS, watch.CANCEL_SECONDS, watch.STAND_IN_SECONDS = 0.3, 1, 1, 1
+    watch.LAST_WORD_SECONDS, worker.GRACE_SECONDS = 2, 1
     settings = config.load()
     boot(settings)
-    return watch.Watch(partial(work, settings.redis_url), die_with_parent, MEMORY_BYTES).run()
+    return watch.Watch(partial(worker.work, settings.redis_url), die_with_parent, MEMORY_BYTES).run()
 
 
 if __name__ == "__main__":

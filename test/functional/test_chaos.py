@@ -21,7 +21,6 @@ SECONDS = 40 if os.environ.get("CI") else 5
 POINTS = tuple(one for one in failpoints.POINTS if one != "alerted")  # the relay reports again after half a minute
 
 
-@pytest.mark.xdist_group("processes")
 def test_nothing_is_lost_doubled_or_stuck_under_fire() -> None:
     strikes = plan.strikes(
         SEED, SECONDS, kill=4 + SECONDS // 2, failpoint=6 + SECONDS // 3, pause=1 + SECONDS // 10, wipe=2

@@ -99,7 +99,6 @@ def test_cut_off_export_leaves_no_blob(alice, work, event_id, meanwhile, monkeyp
     assert [path for path in (settings.data_dir / "files").rglob("*") if path.is_file()] == before
 
 
-@pytest.mark.xdist_group("workers")
 def test_killed_import_goes_on_and_comes_to_the_same(alice, event_id, settings):
     rows = 6000
     job_id = ask(alice, event_id, "import", file=upload(alice, people(rows) + "broken\n"))

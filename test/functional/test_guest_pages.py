@@ -10,8 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.models.base import now
 
-pytestmark = pytest.mark.xdist_group("browser")  # one of them is enough for a machine
-
 LOOKS = [(width, scheme) for width in (360, 1280) for scheme in ("light", "dark")]
 SMALLEST_BUTTON = 44  # CSS pixels
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2

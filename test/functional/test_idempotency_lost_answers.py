@@ -4,20 +4,11 @@ import json
 import random
 import socket
 import threading
-from collections.abc import Iterator
 
-import pytest
 from copies import Copy
 
-pytestmark = pytest.mark.xdist_group("processes")
 LOGICAL_REQUESTS = 1000
 SENDERS = 8
-
-
-@pytest.fixture
-def server() -> Iterator[Copy]:
-    with Copy(RATE_LIMIT="off") as copy:
-        yield copy
 
 
 class DroppingProxy:
@@ -65,7 +56,7 @@ def send(port: int, token: str, key: str, number: int) -> bytes | None:
 
 
 def test_a_thousand_requests_sent_one_to_five_times_do_the_work_a_thousand_times(server: Copy) -> None:
-    _, account = server.ask("POST", "/api/v1/user", {"email": "alice@example.com", "password": "correct horse"})
+    _, account = server.ask("POST", "/api/v1/user", {"email": "lost-answers@example.com", "password": "correct horse"})
     proxy, generator = DroppingProxy(server.port, seed=11), random.Random(11)
     plan = [number for number in range(LOGICAL_REQUESTS) for _ in range(generator.randint(1, 5))]
     # Copies of a request are sent close together, so that some are under way at once.

@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -20,18 +19,10 @@ from app.db import session
 from app.models import File
 from app.workers import files
 
-pytestmark = pytest.mark.xdist_group("processes")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Copy]:
-    with Copy() as copy:
-        yield copy
-
 
 @pytest.fixture(scope="module")
 def token(server: Copy) -> str:
-    status, body = server.ask("POST", "/api/v1/user", {"email": "alice@example.com", "password": "correct horse"})
+    status, body = server.ask("POST", "/api/v1/user", {"email": "outages@example.com", "password": "correct horse"})
     assert status == 201
     return str(body["token"])
 

@@ -7,21 +7,12 @@ import signal
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from copies import PATIENCE_SECONDS, Copy, free_ports, start, wait_for
 
-pytestmark = pytest.mark.xdist_group("processes")  # one after the other: each needs both processors to be quick
-
 STOP_SECONDS = 12
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Copy]:
-    with Copy() as copy:
-        yield copy
 
 
 def test_start_says_where_everything_is(server: Copy) -> None:
@@ -58,7 +49,7 @@ def test_no_log_has_a_guests_link_in_it(server: Copy) -> None:
 
 
 def test_logs_are_apart_by_level(server: Copy) -> None:
-    body = {"email": "alice@example.com", "password": "correct horse"}
+    body = {"email": "logs@example.com", "password": "correct horse"}
     token = server.ask("POST", "/api/v1/user", body)[1]["token"]
     assert server.ask("GET", "/api/v1/fail", token=token)[0] == 500
     server.processes("main")[-1].kill()  # of which granian tells, too

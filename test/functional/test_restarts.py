@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -15,19 +14,12 @@ from copies import PATIENCE_SECONDS, Copy, wait_for
 
 from app.config import ROOT
 
-pytestmark = pytest.mark.xdist_group("processes")
 RESTARTS, CLIENTS, WAITING = 3, 3, 300
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Copy]:
-    with Copy(RATE_LIMIT="off") as copy:
-        yield copy
-
-
-@pytest.fixture(scope="module")
 def token(server: Copy) -> str:
-    body = {"email": "alice@example.com", "password": "correct horse battery"}
+    body = {"email": "restarts@example.com", "password": "correct horse battery"}
     return str(server.ask("POST", "/api/v1/user", body)[1]["token"])
 
 

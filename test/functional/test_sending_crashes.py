@@ -17,8 +17,6 @@ from post_office import PostOffice
 from app.config import ROOT
 from app.db import session
 
-pytestmark = pytest.mark.xdist_group("workers")
-
 
 @pytest.fixture
 def office() -> Iterator[PostOffice]:

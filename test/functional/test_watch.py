@@ -20,7 +20,6 @@ from app.models import Job
 from app.models.base import now
 from app.queue import claims, enqueue, ledger
 
-pytestmark = pytest.mark.xdist_group("workers")
 one_database = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # these take their time
 
 
