@@ -24,7 +24,7 @@ FILTERS = {
     "created_before": moment("created_at__lt"),
     "created_after": moment("created_at__gt"),
 }
-BYTES = "application/octet-stream"
+BYTES = "application/octet-stream", "*/*"  # any; the first for who makes clients of the document
 
 
 @bp.get("")

@@ -9,7 +9,7 @@ from app.helpers.downloads import send
 from app.services import files
 
 bp = Blueprint("links", __name__, url_prefix="/api/v1/links")
-BYTES = "application/octet-stream"
+BYTES = "application/octet-stream", "*/*"  # any; the first for who makes clients of the document
 
 
 @bp.get("/<token>")

@@ -26,7 +26,7 @@ class Answer:
     status: int
     schema: Schema | None = None
     headers: tuple[str, ...] = ()
-    media_type: str = "application/json"
+    media_types: tuple[str, ...] = ("application/json",)
 
 
 @dataclass
@@ -81,12 +81,16 @@ def _takes(schema: Schema, read: Callable[[Schema], Any], needed: bool) -> Calla
 
 
 def gives(
-    status: int, schema: Schema | None = None, *headers: str, media_type: str = "application/json"
+    status: int,
+    schema: Schema | None = None,
+    *headers: str,
+    media_type: str | tuple[str, ...] = "application/json",
 ) -> Callable[[View], View]:
     """One answer of the view, for the documentation."""
+    media_types = (media_type,) if isinstance(media_type, str) else media_type
 
     def decorate(view: View) -> View:
-        declared(view).answers.insert(0, Answer(status, schema, headers, media_type))
+        declared(view).answers.insert(0, Answer(status, schema, headers, media_types))
         return view
 
     return decorate

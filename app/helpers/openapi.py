@@ -133,7 +133,7 @@ def _parameters(rule: Rule, method: str, said: Declared) -> list[dict[str, Any]]
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
     if any("Preference-Applied" in answer.headers for answer in said.answers):
         found.append({"$ref": "#/components/parameters/Prefer"})
-    if any(answer.media_type == "text/event-stream" for answer in said.answers):
+    if any("text/event-stream" in answer.media_types for answer in said.answers):
         found.append({"$ref": "#/components/parameters/LastEventId"})
     return found
 
@@ -186,10 +186,9 @@ def _response(answer: Answer, method: str, old: bool, schemas: dict[str, Any]) -
         "description": words.get(answer.status, "See the body."),
         "headers": _headers(names),
     }
-    if answer.schema is not None:
-        response["content"] = {answer.media_type: {"schema": reference(answer.schema.schema, schemas)}}
-    elif answer.status not in (204, 303, 304):
-        response["content"] = {answer.media_type: {"schema": {"type": "string"}}}
+    if answer.schema is not None or answer.status not in (204, 303, 304):
+        schema = {"type": "string"} if answer.schema is None else reference(answer.schema.schema, schemas)
+        response["content"] = {name: {"schema": schema} for name in answer.media_types}
     return response
 
 

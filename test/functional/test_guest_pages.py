@@ -49,6 +49,7 @@ def window(browser: Browser, site: str, width: int = 360, scheme: str = "light",
 
 def assert_good(page: Page) -> None:
     """Nothing sticks out, buttons are large enough for a thumb, and axe-core finds nothing serious."""
+    page.wait_for_load_state()  # the text may be there before its style
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     for button in page.locator("button, a.button").all():
         box = button.bounding_box()

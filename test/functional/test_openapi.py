@@ -45,6 +45,11 @@ def test_every_operation_is_described(document):
         assert "500" in operation["responses"], name
 
 
+@pytest.mark.parametrize("path", ["/api/v1/files/{file_hash}/content", "/api/v1/files/{file_hash}/preview"])
+def test_files_come_as_what_they_are(document, path):
+    assert "*/*" in document["paths"][path]["get"]["responses"]["200"]["content"]
+
+
 def test_closed_routes_say_401_and_open_ones_do_not_ask(document):
     for name, operation in operations(document):
         if operation.get("security") != []:
