@@ -33,5 +33,5 @@ if __name__ == "__main__":
             previews.make(Path(sys.argv[1]), "application/pdf")
         except Interruption:
             pass
-    wait_for(lambda: not alive(), lambda: str(alive()), seconds=4)
+    wait_for(lambda: not alive(), lambda: str(alive()), seconds=15)  # the file would keep each for 20
     print("none is left")

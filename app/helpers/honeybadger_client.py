@@ -3,6 +3,7 @@
 Everything else takes the library's parts from here. How they are used is in monitoring.py and sender.py.
 """
 
+import encodings.idna  # noqa: F401  # a connection imports it: a child forked meanwhile would wait for its lock for ever
 import signal
 import threading
 from contextvars import ContextVar

@@ -160,6 +160,18 @@ assert os.waitpid(child, 0)[1] == 0
     assert sorted(received.error["class"] for received in collector.received) == ["Child"] + ["Parent"] * 5
 
 
+def test_sending_imports_nothing(collector, tmp_path):
+    """A child that is forked while the sender's thread imports something would wait for that module's lock for ever."""
+    body = """
+import psutil  # by whoever makes a notice, not by who sends it
+known = set(sys.modules)
+assert monitoring.notify(error_class='First', wait=True)
+assert set(sys.modules) == known, set(sys.modules) - known
+"""
+    done = run(collector, tmp_path, body)
+    assert done.returncode == 0, done.stderr
+
+
 def test_sigterm_is_left_to_the_process(collector, tmp_path):
     body = "import signal; assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"
     assert run(collector, tmp_path, body).returncode == 0
