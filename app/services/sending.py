@@ -19,7 +19,7 @@ from app.db import session
 from app.errors import ContentLost, NotFound, PayloadTooLarge
 from app.helpers.mailer import Attached, Away
 from app.helpers.storage import BlobMissing, storage
-from app.models import Campaign, File, Job
+from app.models import Campaign, File
 from app.models.base import now
 from app.models.job import NEVER
 from app.queue import checkpoint, failpoints, is_stopping, postpone
@@ -175,23 +175,3 @@ def _begin_if_due(campaign: Campaign) -> None:
         campaign.status = "sending"
     if campaign.status == "sending":
         campaign.started_at = campaign.started_at or now()
-
-
-def close(campaign_id: int, job_id: str | None) -> None:
-    """The job that sent the campaign has ended; this one, `job_id`, waited for it."""
-    campaign = recipients.lock(campaign_id)
-    if campaign is None:
-        return
-    job = session.scalars(select(Job).where(Job.batch_id == job_id, Job.id == campaign.job_id)).one_or_none()
-    if job is None:
-        return  # that job is tried again, or another one sends the campaign by now
-    if campaign.is_under_way and job.status == "canceled":
-        campaign.cancel()
-        recipients.skip_pending(campaign)
-    recipients.resolve(campaign)
-    if not campaign.is_under_way:
-        return
-    if not recipients.count(campaign)["pending"]:
-        campaign.finish()
-    elif job.status == "failed":
-        campaign.halt(str((job.error or {}).get("detail")))

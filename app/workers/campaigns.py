@@ -1,8 +1,8 @@
-"""Jobs that send a campaign. How is in `services/sending.py`."""
+"""Jobs that send a campaign, and close it. How is in `services/sending.py` and `services/closing.py`."""
 
 from app.helpers import context
-from app.queue import job
-from app.services import sending
+from app.queue import checkpoint, job
+from app.services import closing, sending
 
 
 @job(queue="low", retries=8, timeout_seconds=3600, at_once=1, per="campaign_id")
@@ -18,4 +18,15 @@ def deliver(campaign_id: int) -> dict[str, int]:
 @job()
 def close(campaign_id: int) -> None:
     """What is left to do for a campaign when the job that sends it has ended, well or not."""
-    sending.close(campaign_id, context.get().job_id)
+    closing.close(campaign_id, context.get().job_id)
+
+
+@job(queue="low")
+def sweep() -> dict[str, int]:
+    """Closes campaigns that nobody sends any more and nobody else will close, so that none is `sending` for ever."""
+    ids, closed = closing.left_over(), 0
+    checkpoint(0, len(ids))
+    for number, campaign_id in enumerate(ids, 1):
+        closed += closing.close_left_over(campaign_id)
+        checkpoint(number, len(ids))
+    return {"closed": closed}

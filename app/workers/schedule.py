@@ -4,5 +4,6 @@ SCHEDULE = [
     ("17 * * * *", "jobs.forget"),
     ("47 * * * *", "idempotency.forget"),
     ("37 * * * *", "files.sweep"),
+    ("*/10 * * * *", "campaigns.sweep"),
     ("23 3 * * 0", "files.check"),
 ]

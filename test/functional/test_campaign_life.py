@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from campaigns import event_with, launched, new_campaign, show, unsubscribe
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app.db import session
 from app.models import Campaign, Guest, Job
+from app.models.base import now
+from app.queue import enqueue
 
 LATER = "2099-01-01T09:00:00Z"
+LEASE = {"worker": "somebody", "started_at": now(), "lease_expires_at": now()}
 
 
 def counts(person, campaign: dict) -> dict[str, int]:
@@ -94,3 +97,52 @@ def test_resuming_what_is_done_sends_nothing_twice(alice, work, mails):
     work()
     work()
     assert (len(mails()), show(alice, campaign)["status"]) == (1, "done")
+
+
+def sweep(work) -> int:
+    """How many campaigns it closed."""
+    job_id = enqueue("campaigns.sweep").id
+    session.commit()
+    work()
+    return session.get_one(Job, job_id, populate_existing=True).result["closed"]
+
+
+def test_campaign_whose_closing_job_was_canceled_with_its_batch_is_cancelled(alice, work, mails):
+    campaign = launched(alice)
+    [closing] = alice.get("/api/v1/jobs?type=campaigns.close").json["items"]
+    assert alice.post(f"/api/v1/jobs/{closing['id']}/cancel").json["status"] == "canceled"
+    assert show(alice, campaign)["status"] == "sending"
+    assert sweep(work) == 1
+    assert (show(alice, campaign)["status"], counts(alice, campaign), mails()) == ("cancelled", {"skipped": 3}, [])
+    assert sweep(work) == 0
+
+
+def test_campaign_whose_job_failed_after_a_retry_by_hand_is_paused_and_goes_on(alice, work, mails):
+    campaign = launched(alice)
+    failed = {"status": "failed", "finished_at": now(), "error": {"detail": "The mail server was away."}}
+    session.execute(update(Job).where(Job.id == campaign["job_id"]).values(status="running", attempt=1, **LEASE))
+    session.execute(
+        update(Job).where(Job.id == campaign["job_id"]).values(batch_id=None, lease_expires_at=None, **failed)
+    )
+    session.commit()
+    assert sweep(work) == 1
+    seen = show(alice, campaign)
+    assert (seen["status"], seen["fault"]) == ("paused", "The mail server was away.")
+    alice.post(f"/api/v1/campaigns/{campaign['id']}/resume")
+    work()
+    assert (len(mails()), show(alice, campaign)["status"]) == (3, "done")
+
+
+def test_campaign_whose_job_is_gone_is_paused(alice, work):
+    campaign = launched(alice)
+    session.execute(delete(Job).where(Job.id == campaign["job_id"]))
+    session.commit()
+    assert sweep(work) == 1
+    assert (show(alice, campaign)["status"], "Resume" in show(alice, campaign)["fault"]) == ("paused", True)
+
+
+def test_campaign_that_somebody_sends_or_will_close_is_left_alone(alice, work, mails):
+    campaign = launched(alice)
+    session.execute(update(Job).where(Job.id == campaign["job_id"]).values(run_at=now() + timedelta(hours=1)))
+    session.commit()
+    assert (sweep(work), show(alice, campaign)["status"], mails()) == (0, "sending", [])
