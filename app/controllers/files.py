@@ -8,7 +8,7 @@ from app.errors import ContentLost, JobNotFinished, RangeNotSatisfiable
 from app.helpers.auth import needs
 from app.helpers.content import Upload
 from app.helpers.declare import gives, lists, raises, takes
-from app.helpers.downloads import send
+from app.helpers.downloads import BYTES, send
 from app.helpers.pages import contains, exactly, moment
 from app.helpers.responses import find, nothing, shown
 from app.helpers.uploads import takes_file
@@ -24,7 +24,6 @@ FILTERS = {
     "created_before": moment("created_at__lt"),
     "created_after": moment("created_at__gt"),
 }
-BYTES = "application/octet-stream", "*/*"  # any; the first for who makes clients of the document
 
 
 @bp.get("")

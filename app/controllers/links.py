@@ -5,11 +5,10 @@ from flask import Blueprint, Response
 from app.errors import ContentLost, RangeNotSatisfiable
 from app.helpers.auth import public
 from app.helpers.declare import gives, raises
-from app.helpers.downloads import send
+from app.helpers.downloads import BYTES, send
 from app.services import files
 
 bp = Blueprint("links", __name__, url_prefix="/api/v1/links")
-BYTES = "application/octet-stream", "*/*"  # any; the first for who makes clients of the document
 
 
 @bp.get("/<token>")

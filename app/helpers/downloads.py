@@ -11,6 +11,8 @@ from app.helpers import monitoring
 from app.helpers.content import Attachment
 from app.helpers.storage import BlobMissing, storage
 
+# Their types in the document: any. The first is for programs that make clients of the document and know no `*/*`.
+BYTES = ("application/octet-stream", "*/*")
 HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-cache",  # kept, but asked for each time whether it still is the same, and allowed

@@ -8,6 +8,7 @@ from app.models import Campaign, Job
 from app.models.job import DONE
 from app.services import recipients
 
+HAVE_A_JOB = ("scheduled", "sending")  # campaigns that are to be sent; one that is paused waits for people
 LOST = "The job that sent it is not there any more. Resume the campaign to send the rest."
 
 
@@ -25,13 +26,13 @@ def left_over() -> list[int]:
     """The ids of campaigns that nobody sends and nobody will close: the job that was to do so was canceled, or the one
     that sends was tried again by hand, and failed again."""
     query = select(Campaign.id).outerjoin(Job, Job.id == Campaign.job_id)
-    return list(session.scalars(query.where(Campaign.status.in_(("scheduled", "sending")), _nobody_has_it())))
+    return list(session.scalars(query.where(Campaign.status.in_(HAVE_A_JOB), _nobody_has_it())))
 
 
 def close_left_over(campaign_id: int) -> bool:
     """False if somebody has taken it up again."""
     campaign = recipients.lock(campaign_id)
-    if campaign is None or campaign.status == "paused" or not campaign.is_under_way:
+    if campaign is None or campaign.status not in HAVE_A_JOB:
         return False
     job = session.get(Job, campaign.job_id, populate_existing=True) if campaign.job_id else None
     if job is not None and not job.is_done:
