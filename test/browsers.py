@@ -13,7 +13,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the lightest first
 AXE = Path(__file__).with_name("axe-core") / "axe.min.js"
 POLL_SECONDS = 0.02  # for the wish to stop
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -24,7 +24,7 @@ def chromium() -> str:
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None and "CI" in os.environ:
         raise RuntimeError("no Chromium here: see .ci/run")
-    return found or pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    return found or pytest.skip("no Chromium here (Debian: apt-get install chromium-headless-shell)")
 
 
 @contextmanager

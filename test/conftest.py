@@ -9,6 +9,7 @@ import pytest
 from buckets import S3Server
 from copies import Copy, wait_for
 from flask import Flask
+from nursery import Nursery
 from people import Person
 from redis import Redis
 from rq.serializers import JSONSerializer
@@ -59,6 +60,12 @@ def server() -> Iterator[Copy]:
     """The whole server, with all its processes. Whoever kills some of them waits until they are back."""
     with Copy(RATE_LIMIT="off") as copy:
         yield copy
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as running:
+        yield running
 
 
 @pytest.fixture

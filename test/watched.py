@@ -1,9 +1,8 @@
-"""A worker in a process of its own, with jobs that misbehave and little patience: `python watched.py`."""
+"""A worker for a process of its own, with jobs that misbehave and little patience."""
 
 import hashlib
 import os
 import signal
-import sys
 import time
 from functools import partial
 
@@ -58,16 +57,10 @@ def go_on(checkpoints: bool) -> None:
             checkpoint()
 
 
-def main() -> int:
+def main(_arguments: list[str]) -> int:
     die_with_parent()
     watch.HEARTBEAT_SECONDS, watch.OVERTIME_SECONDS, watch.CANCEL_SECONDS, watch.STAND_IN_SECONDS = 0.3, 1, 1, 1
     watch.LAST_WORD_SECONDS, worker.GRACE_SECONDS = 2, 1
     settings = config.load()
     boot(settings)
     return watch.Watch(partial(worker.work, settings.redis_url), die_with_parent, MEMORY_BYTES).run()
-
-
-if __name__ == "__main__":
-    import watched  # the jobs' names are those of the module, not of `__main__`
-
-    sys.exit(watched.main())

@@ -111,12 +111,12 @@ def test_same_key_is_the_same_batch(app):
 
 
 def test_long_batch_is_told_in_percents(alice, work):
-    found = ask(alice, parts(400))
+    found = ask(alice, parts(200))
     work()
     relay.look()
     told = session.scalar(select(func.count()).select_from(JobEvent).where(JobEvent.job_id == found))
     assert 100 <= told <= 105
-    assert shown(alice, found)["progress"]["completed"] == 400
+    assert shown(alice, found)["progress"]["completed"] == 200
 
 
 def test_batch_is_written_in_a_few_statements(alice, queries):

@@ -1,8 +1,5 @@
 """Workers that are killed in the middle of a campaign, at the two worst moments."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +11,6 @@ from copies import wait_for
 from launches import campaign_of, job_of, rows_of, states_of
 from post_office import PostOffice
 
-from app.config import ROOT
 from app.db import session
 
 
@@ -38,23 +34,10 @@ def points(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def worker(app, settings, points: Path) -> Iterator[psutil.Process]:
+def worker(app, nursery, settings, points: Path) -> Iterator[psutil.Process]:
     """A parent and its child, in processes of their own."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "APP_ENV": "test",
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "DATA_DIR": str(settings.data_dir),
-        "SECRET_KEY": settings.secret_key,
-        "SMTP_URL": settings.smtp_url,
-        "SMTP_CONNECTIONS": "2",
-        "ACCEPTED_FAILPOINTS": str(points),
-    }
-    with (settings.data_dir.parent / "worker.log").open("wb") as log:
-        command = [sys.executable, ROOT / "test/watched.py", "worker"]  # which names it at its point of death
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    settings_of_mail = {"SMTP_URL": settings.smtp_url, "SMTP_CONNECTIONS": "2", "ACCEPTED_FAILPOINTS": str(points)}
+    process = nursery.start("worker", settings, settings.data_dir.parent / "worker.log", **settings_of_mail)
     running = psutil.Process(process.pid)
     yield running
     for one in [*running.children(), running]:
