@@ -1,6 +1,5 @@
 """A real browser: the machine's own Chromium, driven by Playwright, which brings none and downloads none here."""
 
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import IN_CI
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
@@ -22,7 +22,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 def chromium() -> str:
     """Where it is. Without one, tests that need it are skipped; but not in CI, which brings one."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and "CI" in os.environ:
+    if found is None and IN_CI:
         raise RuntimeError("no Chromium here: see .ci/run")
     return found or pytest.skip("no Chromium here (Debian: apt-get install chromium-headless-shell)")
 

@@ -1,7 +1,9 @@
 """What tests stand on: real Redis, both databases, the whole application, and three people."""
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from flask import Flask
 from nursery import Nursery
 from people import Person
 from redis import Redis
+from redis import utils as redis_utils
 from rq.serializers import JSONSerializer
 from servers import PostgresServer, RedisServer
 from sqlalchemy import Engine, event
@@ -27,10 +30,19 @@ from app.queue.worker import LedgerWorker
 
 SECRET = "a secret for tests only, long enough"
 
+# Each new connection asks for it, and it is read from the disk: here, where each test connects, that adds up.
+redis_utils.get_lib_version = cache(redis_utils.get_lib_version)
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Workload:
     config.option.loadscopereorder = False  # the order is ours
     return Workload(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: no collection of garbage needs to look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -145,12 +157,16 @@ def settings(database_url: str, redis_server: RedisServer, tmp_path: Path) -> co
     )
 
 
+@pytest.fixture(scope="session")
+def redis_client(redis_server: RedisServer) -> Iterator[Redis]:
+    with redis_server.client() as client:
+        yield client
+
+
 @pytest.fixture
-def redis(redis_server: RedisServer) -> Iterator[Redis]:
-    client = redis_server.client()
-    client.flushall()
-    yield client
-    client.close()
+def redis(redis_client: Redis) -> Redis:
+    redis_client.flushall()
+    return redis_client
 
 
 @pytest.fixture(scope="session")

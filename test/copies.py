@@ -101,7 +101,8 @@ class Copy:
 
     def _owns(self, process: psutil.Process, pattern: re.Pattern[str]) -> bool:
         try:
-            if process.status() == psutil.STATUS_ZOMBIE or not pattern.search(" ".join(process.cmdline())):
+            words = process.cmdline()  # none: a process of the kernel's own, or a dead one
+            if not words or not pattern.search(" ".join(words)):
                 return False
             ours = process.environ().get("DATA_DIR") == str(self.folder / "var")
             # Redis writes its title over its environment, but works in its folder.

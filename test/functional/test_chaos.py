@@ -1,10 +1,10 @@
 """Some seconds of bench/chaos: the real stack, killed, paused and wiped under load. In CI it is a minute with start and
 drain; by hand it runs for hours."""
 
-import os
 from datetime import timedelta
 
 import pytest
+from effort import IN_CI
 
 from app.models.base import now
 from app.queue import failpoints
@@ -17,7 +17,7 @@ from bench.chaos.oracle import Measures, judge
 from bench.chaos.system import Facts, Run
 
 SEED = "ember"  # its pause of a worker begins early: the longest of all strikes
-SECONDS = 40 if os.environ.get("CI") else 5
+SECONDS = 40 if IN_CI else 5
 POINTS = tuple(one for one in failpoints.POINTS if one != "alerted")  # the relay reports again after half a minute
 
 

@@ -3,10 +3,9 @@
 This is the short run, of which CI takes twice as much; the long one is in CONTRIBUTING.md.
 """
 
-import os
-
 import pytest
 import schemathesis
+from effort import IN_CI
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -17,7 +16,7 @@ from schemathesis.generation import GenerationMode
 ENDS_THE_TOKEN = "/api/v1/user/sign-out"
 FAILS_ON_PURPOSE = "/api/v1/fail"
 FORM = "multipart/form-data"
-EXAMPLES = 6 if "CI" in os.environ else 3  # of each operation and kind
+EXAMPLES = 6 if IN_CI else 3  # of each operation and kind
 NOT_READY_HERE = "/readyz"  # no relay or worker runs beside this test
 
 

@@ -125,7 +125,7 @@ def test_failed_migration_stops_the_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_leaves_nothing_behind_and_the_other_copy_alone(server: Copy, signal_number: int) -> None:
-    with Copy() as other:
+    with Copy(WORKERS="1") as other:
         other.process.send_signal(signal_number)
         assert other.process.wait(STOP_SECONDS) == 0
         assert other.processes() == []
@@ -136,7 +136,7 @@ def test_stop_leaves_nothing_behind_and_the_other_copy_alone(server: Copy, signa
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
 @pytest.mark.parametrize("killed", ["run.py", "supervisord"])
 def test_killed_parent_leaves_no_orphans(killed: str) -> None:
-    with Copy() as copy:
+    with Copy(WORKERS="1") as copy:
         target = copy.process if killed == "run.py" else copy.processes("supervisord")[0]
         target.kill()
         assert copy.process.wait(STOP_SECONDS) != 0

@@ -174,6 +174,7 @@ def test_deletion_is_asked_about_at_a_terminal(alice, run, monkeypatch):
     assert run("delete", alice.email)[0] == 0
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # what it does was tested above on both
 def test_real_command_from_a_shell(alice, environment, client):
     """Once as it is called: by run.py, with the password on standard input."""
 
