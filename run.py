@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "bring the database to the newest migration",
     "ctl": "steer the running programs: run.py ctl status | restart accepted:main | tail accepted:main",
 }
+EXTRAS = {"test": ("dev",)}  # what a command needs of the environment from the start
 SUPERVISED = {
     "redis": "the local Redis",
     "web": "the API server, on the socket that `up` holds for it",
@@ -67,7 +68,7 @@ def enter_environment(name: str) -> None:
         if inside:
             os.execv(sys._base_executable, [sys._base_executable, *sys.argv])  # type: ignore[attr-defined]  # noqa: S606
         try:
-            environment.make()
+            environment.make(*EXTRAS.get(name, ()))
         except environment.SetupError as error:
             sys.exit(f"accepted: {error}")
     if not inside:

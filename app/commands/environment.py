@@ -27,8 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "accepted.stamp"  # written last: without it, the environment is half made
-BASE = ("requirements-pip.txt", "requirements.txt")
+PIP = "requirements-pip.txt"
+BASE = (PIP, "requirements.txt")
 DEFAULT_INDEX = "https://pypi.org/simple"
+NEVER_IMPORTED = r"/(pip|pygments|mypy|mypyc)/|/tests?/"  # or hardly: that need not be compiled beforehand
 
 
 class SetupError(Exception):
@@ -39,8 +41,8 @@ def is_ready() -> bool:
     return _read(STAMP) == _fingerprint(*BASE)
 
 
-def make() -> None:
-    """Makes the environment anew, unless another start has just done so."""
+def make(*extras: str) -> None:
+    """Makes the environment anew, with these extras at once, unless another start has just done so."""
     with _lock():
         if is_ready():
             return
@@ -48,20 +50,30 @@ def make() -> None:
             shutil.rmtree(VENV, ignore_errors=True)
             _make_venv()
             with tempfile.TemporaryDirectory(dir=VENV) as scratch:
-                _install(_first_pip(Path(scratch)), BASE)
+                _install(_first_pip(Path(scratch)), PIP)
+            _add(VENV, *BASE[1:], *map(_file, extras))
+            for extra in extras:
+                _stamp(VENV, extra).write_text(_fingerprint(*BASE, _file(extra)))
             STAMP.write_text(_fingerprint(*BASE))
 
 
 def add(extra: str) -> None:
     """Adds requirements-<extra>.txt to the environment we are in, once."""
-    file = f"requirements-{extra}.txt"
-    stamp, wanted = Path(sys.prefix) / f"accepted-{extra}.stamp", _fingerprint(*BASE, file)
+    folder, file = Path(sys.prefix), _file(extra)
     with _lock():
-        if _read(stamp) != wanted:
+        if _read(_stamp(folder, extra)) != _fingerprint(*BASE, file):
             with _progress(f"Adding {file} (once)"):
-                _install([sys.executable, "-I", "-m", "pip"], (file,))
-                stamp.write_text(wanted)
+                _add(folder, file)
+                _stamp(folder, extra).write_text(_fingerprint(*BASE, file))
     importlib.invalidate_caches()
+
+
+def _file(extra: str) -> str:
+    return f"requirements-{extra}.txt"
+
+
+def _stamp(folder: Path, extra: str) -> Path:
+    return folder / f"accepted-{extra}.stamp"
 
 
 def _fingerprint(*files: str) -> str:
@@ -174,9 +186,18 @@ def _fetch(address: str) -> bytes:
         return bytes(answer.read())
 
 
-def _install(pip: list[str], files: tuple[str, ...]) -> None:
+def _add(folder: Path, *files: str) -> None:
+    """Installs and compiles them, by the environment's own pip."""
+    python = str(folder / "bin" / "python")
+    _install([python, "-I", "-m", "pip"], *files)
+    compiling = [python, "-I", "-m", "compileall", "-qq", "-j", "0", "-x", NEVER_IMPORTED, str(folder / "lib")]
+    # What can't be compiled now, as without /dev/shm, is compiled when it is first imported.
+    subprocess.run(compiling, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+
+
+def _install(pip: list[str], *files: str) -> None:
     words = [word for name in files for word in ("-r", str(ROOT / name))]
-    # No cache: nothing is left outside the clone. Compiling with every processor, below, takes half of pip's time.
+    # No cache: nothing is left outside the clone. Compiling with every processor, above, takes half of pip's time.
     options = ["--quiet", "--no-cache-dir", "--no-input", "--disable-pip-version-check", "--no-compile"]
     env = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_PREFIX", "PYTHONHOME")}
     env["PIP_USER"] = "0"  # a user's own pip settings must not lead the packages elsewhere
@@ -190,10 +211,6 @@ def _install(pip: list[str], files: tuple[str, ...]) -> None:
     if result.returncode != 0:
         lines = result.stdout.decode(errors="replace").splitlines()
         raise SetupError(f"pip could not install {' and '.join(files)}: {_reason(lines)}")
-    skipped = r"/pip/|/tests?/"  # used once, or never
-    compiling = [str(PYTHON), "-I", "-m", "compileall", "-qq", "-j", "0", "-x", skipped, str(VENV / "lib")]
-    # What can't be compiled now, as without /dev/shm, is compiled when it is first imported.
-    subprocess.run(compiling, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
 
 def _reason(lines: list[str]) -> str:
