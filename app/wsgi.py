@@ -5,15 +5,16 @@ import signal
 import threading
 
 from app import create_app
-from app.commands.lifeline import die_with_parent
 from app.commands.listener import STOP_ACCEPTING, stop_accepting
+from app.commands.starting import starting
 from app.config import load
-from app.queue import signals
 
-die_with_parent()
-if "LISTEN_FD" in os.environ:
-    signal.signal(STOP_ACCEPTING, lambda *_: stop_accepting(int(os.environ["LISTEN_FD"])))
-application = create_app(load())
+with starting():
+    from app.queue import signals
+
+    if "LISTEN_FD" in os.environ:
+        signal.signal(STOP_ACCEPTING, lambda *_: stop_accepting(int(os.environ["LISTEN_FD"])))
+    application = create_app(load())
 
 
 def end_waits_at_a_signal() -> None:

@@ -39,10 +39,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Workload:
     return Workload(config, log)
 
 
-def pytest_collection_finish() -> None:
-    """What is there now stays: no collection of garbage needs to look at it again."""
+def pytest_collection() -> None:
+    gc.disable()  # imports leave next to none
+
+
+def pytest_runtestloop() -> None:
+    """What is there now stays: no later look for garbage goes over it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """Workers and relays in processes of their own that start at once: forked by a process that has imported everything.
 One that imports it by itself needs half a second of a processor for that, and the tests start many."""
 
+import gc
 import importlib
 import json
 import os
@@ -79,8 +80,11 @@ PROGRAMS = {"worker": "watched", "relay": "app.commands.relay"}
 def serve() -> None:
     """One request a line: start a process, or say with which code one has ended, if it has."""
     die_with_parent()
+    gc.disable()
     importlib.import_module("app.queue.relay")  # what the programs import once they run
     mains = {program: importlib.import_module(module).main for program, module in PROGRAMS.items()}
+    gc.freeze()
+    gc.enable()
     for line in sys.stdin:
         request = json.loads(line)
         answer = _ended(request["ended"]) if "ended" in request else _start(mains, **request["start"])

@@ -4,14 +4,15 @@ from functools import partial
 
 from app import config
 from app.commands.lifeline import die_with_parent
+from app.commands.starting import starting
 
 
 def main(_arguments: list[str]) -> int:
-    die_with_parent()
-    from app.boot import boot  # noqa: PLC0415  # a killed parent must be noticed before the slow part
-    from app.queue.watch import Watch  # noqa: PLC0415
-    from app.queue.worker import work  # noqa: PLC0415
+    with starting():
+        from app.boot import boot  # noqa: PLC0415  # the slow part
+        from app.queue.watch import Watch  # noqa: PLC0415
+        from app.queue.worker import work  # noqa: PLC0415
 
-    settings = config.load()
-    boot(settings)
+        settings = config.load()
+        boot(settings)
     return Watch(partial(work, settings.redis_url), die_with_parent, settings.worker_memory_mb << 20).run()
