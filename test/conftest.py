@@ -214,12 +214,12 @@ def client(app: Flask):
 
 @pytest.fixture
 def alice(client) -> Person:
-    return Person.sign_up(client, "alice@example.com")
+    return Person.settle_in(client, "alice@example.com")
 
 
 @pytest.fixture
 def bob(client) -> Person:
-    return Person.sign_up(client, "bob@example.com")
+    return Person.settle_in(client, "bob@example.com")
 
 
 @pytest.fixture

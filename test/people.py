@@ -5,6 +5,11 @@ from typing import Any, Self
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.db import session
+from app.helpers.passwords import hash_password
+from app.helpers.tokens import make_token
+from app.models import User
+
 PASSWORD = "correct horse battery"
 
 
@@ -19,6 +24,16 @@ class Person:
         answer = client.post("/api/v1/user", json={"email": email, "password": PASSWORD})
         assert answer.status_code == 201, answer.text
         return cls(client, email, answer.json["id"], answer.json["token"])
+
+    @classmethod
+    def settle_in(cls, client: FlaskClient, email: str) -> Self:
+        """With an account that is simply there: most tests begin so, and signing up has tests of its own."""
+        key, password_hash = User.key_of(email), hash_password(PASSWORD)
+        user = User.create(email=email, email_key=key, password_hash=password_hash)
+        person = cls(client, email, user.id, make_token(user))
+        session.commit()
+        session.remove()
+        return person
 
     def send(self, method: str, path: str, **options: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}

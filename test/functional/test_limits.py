@@ -185,6 +185,7 @@ def test_simultaneous_requests_get_exactly_the_limit(app, alice):
 def test_one_question_to_redis_for_each_request(alice, app, monkeypatch):
     from redis.connection import AbstractConnection
 
+    alice.get("/api/v1/tasks")  # connects, and loads the script
     sent = []
     send = AbstractConnection.send_packed_command
     monkeypatch.setattr(
