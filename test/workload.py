@@ -12,20 +12,24 @@ GROUPS = {
 }
 LONGEST = (
     "servers",
-    "workers",
-    "test_guest_pages",
-    "test_reports",
     "test_sending",
     "test_fuzz",
-    "test_previews",
-    "test_guest_lists_cut_off",
-    "test_bucket",
-    "test_storage",
-    "test_guest_lists",
-    "test_queries",
-    "test_waiting",
-    "test_engine",
+    "workers",  # they wait, too: not while the first do so most
+    "test_guest_pages",
     "test_crawler",
+    "test_previews",
+    "test_reports",
+    "test_guest_lists",
+    "test_storage",
+    "test_bucket",
+    "test_guest_lists_cut_off",
+    "test_any_order",
+    "test_waiting",
+    "test_user_command",
+    "test_queries_campaigns",
+    "test_queries",
+    "test_engine",
+    "test_limits",
 )
 GROUP_OF = {file: group for group, files in GROUPS.items() for file in files}
 
