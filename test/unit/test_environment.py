@@ -54,7 +54,7 @@ def test_moved_environment_is_not_ready(project: Path, monkeypatch: pytest.Monke
 def index(project: Path, monkeypatch: pytest.MonkeyPatch, *, pinned: bytes, served: bytes) -> None:
     """A package index with one pip, beside requirements that pin one."""
     digest = hashlib.sha256(pinned).hexdigest()
-    (project / "requirements-pip.txt").write_text(f"pip==99.1 \\\n    --hash=sha256:{digest}\n")
+    (project / environment.SETUP).write_text(f"pip==99.1 \\\n    --hash=sha256:{digest}\n")
     name = "pip-99.1-py3-none-any.whl"
     pages = {
         "https://index.test/simple/pip/": f'<a href="../../files/{name}#sha256=00">{name}</a>'.encode(),
