@@ -1,6 +1,7 @@
 """How `.venv` is judged, and which of several server programs is taken."""
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,21 @@ def test_pip_with_another_hash_is_refused(project: Path, monkeypatch: pytest.Mon
 def test_failed_setup_says_why(output: list[str], reason: str) -> None:
     with pytest.raises(environment.SetupError, match=reason):
         raise environment.SetupError(environment._reason(output))
+
+
+@pytest.mark.parametrize(("uv", "wanted"), [(0, ["uv", "compileall"]), (2, ["uv", "pip", "compileall"])])
+def test_what_uv_can_not_install_pip_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch, uv: int, wanted: list[str]
+) -> None:
+    ran: list[str] = []
+
+    def run(words: list[str]) -> subprocess.CompletedProcess[bytes]:
+        ran.append("uv" if words[0].endswith("/uv") else words[3])
+        return subprocess.CompletedProcess(words, uv if ran[-1] == "uv" else 0, b"")
+
+    monkeypatch.setattr(environment, "_run", run)
+    environment._install(environment.VENV, "requirements.txt")
+    assert ran == wanted
 
 
 REDIS_7 = RedisBinary(Path("/usr/bin/redis-server"), "redis", (7, 0, 15))
