@@ -223,5 +223,7 @@ def _reason(lines: list[str]) -> str:
     unreachable = re.compile("NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|Network is unreach")
     if any(unreachable.search(line) for line in lines):
         return "the package index can't be reached (PIP_INDEX_URL names another one)"
+    if any("CERTIFICATE_VERIFY_FAILED" in line for line in lines):
+        return "the package index has a certificate that is not trusted here (PIP_CERT names a file of those that are)"
     first = next((number for number, line in enumerate(lines) if line.startswith("ERROR:")), -5)
     return "\n".join(lines[first:]).removeprefix("ERROR: ") or "pip gave no reason"

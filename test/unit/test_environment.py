@@ -80,6 +80,7 @@ def test_pip_with_another_hash_is_refused(project: Path, monkeypatch: pytest.Mon
     ("output", "reason"),
     [
         (["WARNING: Retrying … NewConnectionError: refused", "ERROR: No matching"], "index can't be reached"),
+        (["WARNING: … CERTIFICATE_VERIFY_FAILED] …", "ERROR: No matching"], "PIP_CERT"),
         (["WARNING: noise", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "six: …"], "^THESE PACKAGES .*\nsix"),
         ([], "no reason"),
     ],
