@@ -24,7 +24,7 @@ def chromium() -> str:
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None and IN_CI:
         raise RuntimeError("no Chromium here: see .ci/run")
-    return found or pytest.skip("no Chromium here (Debian: apt-get install chromium-headless-shell)")
+    return found or pytest.skip("no Chromium here (Debian: apt-get install chromium-headless-shell libatomic1)")
 
 
 @contextmanager
