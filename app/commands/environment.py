@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,20 +52,26 @@ def make(*extras: str) -> None:
             with tempfile.TemporaryDirectory(dir=VENV) as scratch:
                 _pip(_first_pip(Path(scratch)), SETUP)
             _install(VENV, *BASE[1:], *map(_file, extras))
-            for extra in extras:
-                _stamp(VENV, extra).write_text(_fingerprint(*BASE, _file(extra)))
+            _write_stamps(VENV, extras)
             STAMP.write_text(_fingerprint(*BASE))
 
 
-def add(extra: str) -> None:
-    """Adds requirements-<extra>.txt to the environment we are in, once."""
-    folder, file = Path(sys.prefix), _file(extra)
+def add(*extras: str) -> None:
+    """Adds requirements-<extra>.txt of each to the environment we are in, once."""
+    folder = Path(sys.prefix)
     with _lock():
-        if _read(_stamp(folder, extra)) != _fingerprint(*BASE, file):
-            with _progress(f"Adding {file} (once)"):
-                _install(folder, file)
-                _stamp(folder, extra).write_text(_fingerprint(*BASE, file))
+        missing = [extra for extra in extras if _read(_stamp(folder, extra)) != _fingerprint(*BASE, _file(extra))]
+        if missing:
+            files = [_file(extra) for extra in missing]
+            with _progress(f"Adding {' and '.join(files)} (once)"):
+                _install(folder, *files)
+                _write_stamps(folder, missing)
     importlib.invalidate_caches()
+
+
+def _write_stamps(folder: Path, extras: Iterable[str]) -> None:
+    for extra in extras:
+        _stamp(folder, extra).write_text(_fingerprint(*BASE, _file(extra)))
 
 
 def _file(extra: str) -> str:

@@ -34,11 +34,12 @@ def main(arguments: list[str]) -> int:
 
 def install() -> None:
     """What the tests need beyond the server's own needs; servers only where the machine has none."""
-    environment.add("dev")
+    wanted = ["dev"]
     if binaries.redis_binary() is None:
-        environment.add("redis")
+        wanted.append("redis")
     if not os.environ.get("TEST_DATABASE_URL", "").strip() and binaries.postgres_bindir() is None:
-        environment.add("postgres")
+        wanted.append("postgres")
+    environment.add(*wanted)
 
 
 def start(module: str, *words: str) -> subprocess.Popen[str]:
