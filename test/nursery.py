@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from copies import PATIENCE_SECONDS, wait_for
 from app import config
 from app.commands.lifeline import die_with_parent
 
-ROOT = config.ROOT
+PROGRAMS = {"worker": "watched", "relay": "app.commands.relay"}  # each has a `main`
 
 
 class Grown:
@@ -48,7 +49,7 @@ class Grown:
 
 class Nursery:
     def __enter__(self) -> Self:
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'test'}"}
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, (config.ROOT, config.ROOT / "test")))}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([sys.executable, __file__], env=env, text=True, stdin=pipe, stdout=pipe)
         return self
@@ -56,8 +57,8 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         self.process.communicate()
 
-    def start(self, program: str, settings: config.Settings, log: Path, *arguments: str, **environment: str) -> Grown:
-        """`PROGRAMS[program]`, with these settings and arguments."""
+    def start(self, program: str, settings: config.Settings, log: Path, **environment: str) -> Grown:
+        """One of PROGRAMS, with these settings, and others by their names in the environment."""
         shared = {
             "PATH": os.environ["PATH"],
             "APP_ENV": "test",
@@ -66,15 +67,12 @@ class Nursery:
             "DATA_DIR": str(settings.data_dir),
             "SECRET_KEY": settings.secret_key,
         }
-        asked = {"words": [program, *arguments], "log": str(log), "environment": shared | environment}
+        asked = {"program": program, "log": str(log), "environment": shared | environment}
         return Grown(self, self.ask(start=asked))
 
     def ask(self, **request: Any) -> Any:
         print(json.dumps(request), file=self.process.stdin, flush=True)
         return json.loads(self.process.stdout.readline())
-
-
-PROGRAMS = {"worker": "watched", "relay": "app.commands.relay"}
 
 
 def serve() -> None:
@@ -96,7 +94,7 @@ def _ended(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if found else None
 
 
-def _start(mains: dict[str, Any], words: list[str], log: str, environment: dict[str, str]) -> int:
+def _start(mains: dict[str, Any], program: str, log: str, environment: dict[str, str]) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -105,11 +103,13 @@ def _start(mains: dict[str, Any], words: list[str], log: str, environment: dict[
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for number, target in enumerate((os.open(os.devnull, os.O_RDONLY), output, output)):
             os.dup2(target, number)
-        sys.argv[:] = words
+        sys.argv[:] = [program]  # by which it is named at its point of death
         os.environ.clear()
         os.environ.update(environment)
         importlib.reload(importlib.import_module("app.queue.failpoints"))  # which looks at its environment once
-        code = mains[words[0]](words[1:])
+        code = mains[program]([])
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

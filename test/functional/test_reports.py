@@ -10,6 +10,7 @@ import pytest
 from alerts import collecting
 from collector import Collector, Received
 from copies import wait_for
+from effort import IN_CI
 from nursery import Grown
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
@@ -76,11 +77,12 @@ def groups(received: list[Received]) -> list[Received]:
     return [one for one in received if "job_ids" in one.context]
 
 
+LIKE = 1000 if IN_CI else 300  # failures
 OVER = reports.WINDOW + reports.GRACE  # the age at which a minute's failures are told together
 
 
 def test_hundreds_of_like_failures_make_a_few_alerts_that_add_up(collector, queries):
-    ids = fail("burn", 300)
+    ids = fail("burn", LIKE)
     reports.tell_the_rest()
     assert singles(collector.received) == ids[: reports.HANDFUL]  # told by the worker at once; the others ripen
     assert len(collector.received) == reports.HANDFUL
@@ -89,9 +91,9 @@ def test_hundreds_of_like_failures_make_a_few_alerts_that_add_up(collector, quer
     reports.tell_the_rest()
     assert len(queries) == 2  # one look, one note
     (storm,) = groups(collector.received)
-    assert storm.error["message"] == "295 more jobs failed like this: test_reports.burn, KeyError"
+    assert storm.error["message"] == f"{LIKE - 5} more jobs failed like this: test_reports.burn, KeyError"
     assert (storm.error["class"], storm.error["fingerprint"]) == ("KeyError", "test_reports.burn:KeyError")
-    assert (storm.context["count"], storm.context["job_ids"]) == (295, ids[5:25])
+    assert (storm.context["count"], storm.context["job_ids"]) == (LIKE - 5, ids[5:25])
     assert (storm.context["first_job_id"], storm.context["last_job_id"]) == (ids[5], ids[-1])
     assert storm.context["first_failed_at"] < storm.context["last_failed_at"]
     assert unreported() == 0
